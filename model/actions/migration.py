@@ -1,0 +1,98 @@
+"""QEMU's migration thread: sync, send, switch over (migration/ram.c, migration/migration.c).
+
+A sync runs under the BQL with its notifier calls before and after it, so no management command falls between them.
+"""
+
+from __future__ import annotations
+
+from balloonproof.model.actions.dirty_log import clear_chunk
+from balloonproof.model.language import Actor, action, require
+from balloonproof.model.state import Hinting, Page, Phase, Send, State
+
+
+@action(Actor.MIGRATION, event="migration.stop-hints", source="QEMU PRECOPY_NOTIFY_BEFORE_BITMAP_SYNC: virtio_balloon_free_page_stop")
+def stop_hints(s: State) -> None:
+    """Before a sync: stop taking hints (c13c4153f7).  Hints that are still queued are dropped when they are popped."""
+    require(s.phase == Phase.BEFORE_SYNC)
+    if s.has("hinting") and s.keeps("stop-before-sync"):
+        s.hinting = Hinting.STOP
+    s.phase = Phase.FETCH
+
+
+@action(Actor.MIGRATION, event="migration.request-hints", source="QEMU PRECOPY_NOTIFY_AFTER_BITMAP_SYNC: virtio_balloon_free_page_start")
+def request_hints(s: State) -> None:
+    """After a sync, the VM running: issue a new command id and request hints."""
+    require(s.phase == Phase.AFTER_SYNC, s.running)
+    if s.has("hinting"):
+        if s.setting("drain-before-new-id") == "yes":
+            require(s.queue.is_empty())
+        s.issue_command_id()
+        s.hinting = Hinting.REQUESTED
+    s.phase = Phase.ROUND
+
+
+@action(Actor.MIGRATION, event="migration.finish-hints", source="QEMU PRECOPY_NOTIFY_AFTER_BITMAP_SYNC, VM not running: virtio_balloon_free_page_done")
+def finish_hints(s: State) -> None:
+    """After a sync, the VM stopped: hinting is done."""
+    require(s.phase == Phase.AFTER_SYNC, ~s.running)
+    if s.has("hinting"):
+        s.hinting = Hinting.DONE
+    s.phase = Phase.ROUND
+
+
+@action(Actor.MIGRATION, event="migration.arm", source="QEMU migration_clear_memory_region_dirty_bitmap")
+def arm_log(s: State, page: Page) -> None:
+    """Sending a dirty page, 1: clear its chunk's log if that is due, so that a write from now on is seen."""
+    if s.keeps("clear-log-before-read"):
+        require(s.phase == Phase.ROUND, s.send == Send.IDLE, page.dirty)
+        s.begin_send(page)
+    else:
+        require(s.send == Send.READ, s.sent_page == page)
+    clear_chunk(s, page.chunk)
+    s.send = Send.ARMED
+
+
+@action(Actor.MIGRATION, event="migration.clear-bit", source="QEMU migration_bitmap_clear_dirty")
+def clear_bit(s: State, page: Page) -> None:
+    """Sending, 2: clear its bit."""
+    require(s.send == Send.ARMED, s.sent_page == page)
+    page.dirty = False
+    s.send = Send.CLEARED if s.keeps("clear-log-before-read") else Send.IDLE
+
+
+@action(Actor.MIGRATION, event="migration.send", source="QEMU ram_save_target_page")
+def read_page(s: State, page: Page) -> None:
+    """Sending, 3: read the content and send it."""
+    if s.keeps("clear-log-before-read"):
+        require(s.send == Send.CLEARED, s.sent_page == page)
+        s.send = Send.IDLE
+    else:
+        require(s.phase == Phase.ROUND, s.send == Send.IDLE, page.dirty)
+        s.begin_send(page)
+        s.send = Send.READ
+    page.copied = True
+
+
+@action(Actor.MIGRATION, event="migration.end-round", source="QEMU ram_state_pending_sync; cpu_throttle_dirty_sync_timer_tick (52ac968ab2, 9.2)")
+def end_round(s: State) -> None:
+    """Go for another sync; it may come in the middle of a round."""
+    require(s.phase == Phase.ROUND, s.send == Send.IDLE, ~s.final)
+    s.phase = Phase.BEFORE_SYNC
+
+
+@action(Actor.MIGRATION, event="migration.stop-vm", source="QEMU migration_switchover_start: vm_stop_force_state, virtio_balloon_set_status (block_iothread)")
+def stop_vm(s: State) -> None:
+    """Stop the VM, which blocks the balloon's iothread too, and sync a last time."""
+    require(s.phase == Phase.ROUND, s.send == Send.IDLE, ~s.final)
+    s.running = False
+    s.final = True
+    s.phase = Phase.BEFORE_SYNC if s.keeps("final-sync") else Phase.ROUND
+
+
+@action(Actor.MIGRATION, event="migration.complete", source="QEMU ram_save_complete")
+def complete(s: State) -> None:
+    """Every dirty page has been sent: the destination takes over."""
+    require(s.phase == Phase.ROUND, s.send == Send.IDLE, s.final)
+    for page in s.pages:
+        require(~page.dirty)
+    s.phase = Phase.COMPLETED

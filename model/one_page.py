@@ -1,0 +1,451 @@
+"""The one-page reading: one page, the globals, and an environment that takes every step that other pages could take.
+
+A step about another page is the same text run on a page whose fields are free inputs; what it does to the globals, and to the observed page
+through a shared chunk, is kept.  `peer` is any other page of the observed page's chunk, `stranger` any page of another chunk.
+
+The virtqueue, of any length, is summarised from the observed page's point of view (`QueueSummary`), command ids by equality with the
+current one (`IdClass`).  That every step of the explicit model with any number of pages and messages is a step here is not taken
+on trust: `prove.premise` checks it by machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import cache, cached_property
+
+from balloonproof.model.language import (
+    CommandId,
+    Configuration,
+    Field,
+    FreePageQueue,
+    PageReference,
+    Property,
+    Record,
+    Step,
+    Transaction,
+    require,
+    run_action,
+)
+from balloonproof.model.state import Chunk, Page, Phase, Send, State
+from balloonproof.model.terms import (
+    BOOL,
+    FALSE,
+    TRUE,
+    Sort,
+    Term,
+    Value,
+    as_term,
+    choose,
+    conj,
+    disj,
+    enum_sort,
+    equal,
+    negate,
+    substitute,
+    variable,
+    variables_of,
+)
+
+
+class IdClass(Enum):
+    """A command id as far as anyone can tell it apart: STOP, DONE, the host's current one, or an earlier one."""
+
+    STOP = auto()
+    DONE = auto()
+    CURRENT = auto()
+    OLD = auto()
+
+
+class Waiting(Enum):
+    """A start command in the newest round's part of the queue."""
+
+    NONE = auto()
+    OLD = auto()
+    CURRENT = auto()
+
+
+class QueueSummary(Record):
+    """The queue as one page sees it: the newest round in order, everything before it as a set.
+
+    newest round: start, then hints, then stop (in this order, each if still queued); earlier: which kinds of elements are left,
+    in any order and number.
+    """
+
+    earlier_start_old = Field(bool, False, "an earlier round's start command with an old id is queued")
+    earlier_start_current = Field(bool, False, "an earlier round's start command with the current id is queued")
+    earlier_hint = Field(bool, False, "an earlier round's hint of this page is queued")
+    earlier_stop = Field(bool, False, "an earlier round's stop command is queued")
+    start = Field(Waiting, Waiting.NONE, "the newest round's start command")
+    hint = Field(bool, False, "the newest round's hint of this page is queued")
+    stop = Field(bool, False, "the newest round's stop command is queued")
+
+
+class IdSummary(Record):
+    """The guest's two ids."""
+
+    received = Field(IdClass, IdClass.STOP, "what the guest read last from the configuration")
+    active = Field(IdClass, IdClass.STOP, "the id of the guest's round, in the shared buffer")
+    same_old_id = Field(bool, False, "both are old, and equal")
+
+
+class SentPage(Record):
+    """Which page is being sent."""
+
+    is_sent_page = Field(bool, False, "this page is the one being sent")
+
+
+class _Id(CommandId):
+    """A command id by its class; `name` tells the two ids of which equality is known even when both are old."""
+
+    def __init__(self, term: Term, name: str, same_old: Term) -> None:
+        self.term, self.name, self.same_old = term, name, same_old
+
+    def is_same(self, other: CommandId) -> Term:
+        assert isinstance(other, _Id)
+        if self.name == other.name and self.name:
+            return TRUE
+        both_old = (self.term == IdClass.OLD) & (other.term == IdClass.OLD)
+        if both_old is not FALSE:
+            if {self.name, other.name} != {"received", "active"}:
+                raise TypeError("two old command ids are told apart only for the guest's received and active ids")
+            both_old = both_old & self.same_old
+        known = [(self.term == kind) & (other.term == kind) for kind in (IdClass.STOP, IdClass.DONE, IdClass.CURRENT)]
+        return disj(both_old, *known)
+
+
+class _Sent(PageReference):
+    def __init__(self, state: OnePageState) -> None:
+        self.state = state
+
+    def names(self, page: Record) -> Term:
+        sent = SentPage(self.state.transaction, "page.").is_sent_page
+        if page is self.state.observed:
+            return sent
+        return ~sent & self.state.choice("is_sent_page", BOOL)
+
+
+class _Queue(FreePageQueue):
+    def __init__(self, state: OnePageState) -> None:
+        self.state = state
+        self.summary = QueueSummary(state.transaction, "queue.")
+
+    def add_start(self, command: CommandId | None) -> None:
+        self.put_start(FALSE if command is None else _class_of(command) == IdClass.CURRENT)
+
+    def put_start(self, is_current: Term) -> None:
+        """A start command is queued: the newest round becomes an earlier one."""
+        q = self.summary
+        q.earlier_start_old = q.earlier_start_old | (q.start == Waiting.OLD)
+        q.earlier_start_current = q.earlier_start_current | (q.start == Waiting.CURRENT)
+        q.earlier_hint = q.earlier_hint | q.hint
+        q.earlier_stop = q.earlier_stop | q.stop
+        q.start = choose(is_current, Waiting.CURRENT, Waiting.OLD)
+        q.hint = False
+        q.stop = False
+
+    def add_stop(self) -> None:
+        self.summary.stop = True
+
+    def add_hint(self, page: Record) -> None:
+        if page is self.state.observed:
+            require(~self.summary.stop)
+            self.put_hint()
+
+    def put_hint(self) -> None:
+        """The observed page's hint is queued."""
+        self.summary.hint = True
+
+    def _earlier(self) -> Term:
+        q = self.summary
+        return disj(q.earlier_start_old, q.earlier_start_current, q.earlier_hint, q.earlier_stop)
+
+    def _ways(self) -> tuple[Term, Term]:
+        """Where the element comes from (newest round or earlier), and whether another of its kind is left there."""
+        return self.state.choice("pop_newest", BOOL), self.state.choice("more_left", BOOL)
+
+    def pop_start(self) -> CommandId:
+        newest, more = self._ways()
+        current = self.state.choice("pop_current", BOOL)
+        require(self.take_start(newest, current, more))
+        return _Id(choose(current, IdClass.CURRENT, IdClass.OLD), "", FALSE)
+
+    def take_start(self, newest: Term, current: Term, more: Term) -> Term:
+        """Take a start command out; whether one can be at the head."""
+        q = self.summary
+        among_earlier = choose(current, q.earlier_start_current, q.earlier_start_old)
+        in_newest = ~self._earlier() & (q.start == choose(current, Waiting.CURRENT, Waiting.OLD)) & ~more
+        allowed = choose(newest, in_newest, among_earlier)
+        q.earlier_start_old = q.earlier_start_old & (newest | current | more)
+        q.earlier_start_current = q.earlier_start_current & (newest | ~current | more)
+        q.start = choose(newest, Waiting.NONE, q.start)
+        return allowed
+
+    def pop_stop(self) -> None:
+        require(self.take_stop(*self._ways()))
+
+    def take_stop(self, newest: Term, more: Term) -> Term:
+        """Take a stop command out; whether one can be at the head."""
+        q = self.summary
+        in_newest = ~self._earlier() & (q.start == Waiting.NONE) & ~q.hint & q.stop
+        allowed = choose(newest, in_newest, q.earlier_stop)
+        q.earlier_stop = q.earlier_stop & (newest | more)
+        q.stop = q.stop & (~newest | more)
+        return allowed
+
+    def pop_hint(self, page: Record) -> None:
+        if page is self.state.observed:
+            require(self.take_hint(*self._ways()))
+
+    def take_hint(self, newest: Term, more: Term) -> Term:
+        """Take a hint of the observed page out; whether one can be at the head."""
+        q = self.summary
+        in_newest = ~self._earlier() & (q.start == Waiting.NONE) & q.hint
+        allowed = choose(newest, in_newest, q.earlier_hint)
+        q.earlier_hint = q.earlier_hint & (newest | more)
+        q.hint = q.hint & (~newest | more)
+        return allowed
+
+    def holds_hint(self, page: Record) -> Term:
+        if page is not self.state.observed:
+            return self.state.choice("queued", BOOL)
+        return self.summary.hint | self.summary.earlier_hint
+
+    def is_empty(self) -> Term:
+        """Empty of everything that this page can see; other pages' hints are not counted, which only allows more."""
+        q = self.summary
+        return ~disj(self._earlier(), q.start != Waiting.NONE, q.hint, q.stop)
+
+    def issue(self) -> None:
+        """A new id was issued: queued commands that carried the current one are old now."""
+        q = self.summary
+        q.earlier_start_old = q.earlier_start_old | q.earlier_start_current
+        q.earlier_start_current = False
+        q.start = choose(q.start == Waiting.NONE, Waiting.NONE, Waiting.OLD)
+
+
+def _class_of(command: CommandId) -> Term:
+    assert isinstance(command, _Id)
+    return command.term
+
+
+class OnePageState(State):
+    """The state that an action sees in the one-page reading."""
+
+    def __init__(self, transaction: Transaction, configuration: Configuration, role: str) -> None:
+        super().__init__(transaction, configuration)
+        self.role = role
+        self.ids = IdSummary(transaction, "")
+        self.observed = Page(transaction, "page.")
+        self.observed.chunk = Chunk(transaction, "chunk.")
+        self.observed.chunk.pages = [self.observed]
+        self.pages = [self.observed]
+        self.queue: _Queue = _Queue(self)
+        self.sent_page = _Sent(self)
+
+    def choice(self, name: str, sort: Sort) -> Term:
+        """A free input of the step."""
+        return self.transaction.inputs.setdefault(name, variable(f"input.{name}", sort))
+
+    def subject(self) -> Page:
+        """The page that the step is about: the observed one, or another whose fields can be anything."""
+        if self.role == "own":
+            return self.observed
+        cells = {f"other.{name}": self.choice(name, item.sort) for name, item in Page.fields.items()}
+        other = Page(Transaction(cells), "other.")
+        if self.role == "peer":
+            other.chunk = self.observed.chunk
+        else:
+            pending = {"other_chunk.clear_pending": self.choice("clear_pending", BOOL)}
+            other.chunk = Chunk(Transaction(pending), "other_chunk.")
+            other.chunk.pages = []
+        return other
+
+    @property
+    def command_id(self) -> CommandId:
+        return self._constant(IdClass.CURRENT)
+
+    @property
+    def stop_id(self) -> CommandId:
+        return self._constant(IdClass.STOP)
+
+    @property
+    def done_id(self) -> CommandId:
+        return self._constant(IdClass.DONE)
+
+    def _constant(self, kind: IdClass) -> CommandId:
+        return _Id(as_term(kind, enum_sort(IdClass)), "", FALSE)
+
+    def issue_command_id(self) -> None:
+        received, active = self.ids.received, self.ids.active
+        both_current = (received == IdClass.CURRENT) & (active == IdClass.CURRENT)
+        self.ids.same_old_id = both_current | self.ids.same_old_id
+        self.ids.received = choose(received == IdClass.CURRENT, IdClass.OLD, received)
+        self.ids.active = choose(active == IdClass.CURRENT, IdClass.OLD, active)
+        self.queue.issue()
+
+    @property
+    def received(self) -> CommandId:
+        return _Id(self.ids.received, "received", self.ids.same_old_id)
+
+    @received.setter
+    def received(self, value: CommandId) -> None:
+        assert isinstance(value, _Id)
+        if (value.term == IdClass.OLD) is not FALSE:
+            raise TypeError("the guest reads STOP, DONE or the current id, never an old one")
+        self.ids.received = value.term
+        self.ids.same_old_id = False
+
+    @property
+    def active(self) -> CommandId:
+        return _Id(self.ids.active, "active", self.ids.same_old_id)
+
+    @active.setter
+    def active(self, value: CommandId) -> None:
+        assert isinstance(value, _Id)
+        assert value.name == "received"
+        self.ids.active = value.term
+        self.ids.same_old_id = value.term == IdClass.OLD
+
+    def choose_id(self, condition: Term, then: CommandId, otherwise: CommandId) -> CommandId:
+        return _Id(choose(condition, _class_of(then), _class_of(otherwise)), "", FALSE)
+
+    def begin_send(self, page: Page) -> None:
+        SentPage(self.transaction, "page.").is_sent_page = page is self.observed
+
+
+def irrelevant(cell: Callable[[str], Term]) -> Sequence[tuple[str, Term, Value]]:
+    """Variables whose value does not matter under a condition, and the value that they then get: (cell, condition, value).
+
+    Fewer states, the same verdicts: `prove.premise` checks each explicit step against the one-page system with this in place.
+    """
+    not_sending = ~cell("page.is_sent_page")
+    over = (cell("phase") == Phase.COMPLETED) | (cell("phase") == Phase.CLEANUP)
+    return (
+        # Another page's send holds the mutex, which only keeps things from happening.
+        ("send", not_sending, Send.IDLE),
+        ("page.is_sent_page", cell("send") == Send.IDLE, False),
+        # Content that nobody relies on is not compared; the write that makes the guest rely on it makes it differ.
+        ("page.copied", ~(cell("page.relied") | cell("page.holds_ring")), False),
+        # After the last send the bitmaps are only waiting to be freed.
+        *((name, over, False) for name in ("page.dirty", "page.logged", "page.fetched", "chunk.clear_pending")),
+    )
+
+
+RECORDS: Sequence[tuple[str, type[Record]]] = (
+    ("", State),
+    ("", IdSummary),
+    ("queue.", QueueSummary),
+    ("chunk.", Chunk),
+    ("page.", Page),
+    ("page.", SentPage),
+)
+
+
+@cache
+def declared_fields() -> dict[str, Field]:
+    """Every variable of the one-page system by cell name."""
+    return {prefix + name: item for prefix, record in RECORDS for name, item in record.fields.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class OnePage:
+    """The one-page system of a configuration: variables, initial states, steps, properties.
+
+    Variables that no step changes are replaced by their initial value.
+    """
+
+    configuration: Configuration
+
+    @cached_property
+    def _all_steps(self) -> list[Step]:
+        found = []
+        for item in self.configuration.system.actions:
+            for role in ("own", "peer", "stranger") if item.per_page else ("",):
+                state = self._state(role or "own")
+                arguments = (state, state.subject()) if role else (state,)
+                step = run_action(item, state.transaction, arguments, role)
+                found += [step] if step else []
+        return found
+
+    def _state(self, role: str) -> OnePageState:
+        cells = {name: variable(name, item.sort) for name, item in declared_fields().items()}
+        return OnePageState(Transaction(cells), self.configuration, role)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Every action in every role whose guard is satisfiable; free inputs that do not matter are gone."""
+        steps = [self._without_constants(step) for step in self._all_steps]
+        return tuple(step for step in steps if step.guard is not FALSE)
+
+    @cached_property
+    def _constants(self) -> dict[Term, Term]:
+        changed = {name for step in self._all_steps for name in step.updates}
+        return {
+            variable(name, item.sort): as_term(item.initial, item.sort)
+            for name, item in declared_fields().items()
+            if name not in changed and item.initial is not None
+        }
+
+    def _without_constants(self, step: Step) -> Step:
+        memo: dict[Term, Term] = {}
+        guard = substitute(step.guard, self._constants, memo)
+        updates = {name: substitute(term, self._constants, memo) for name, term in step.updates.items()}
+        updates = self.normalised(updates)
+        used = set(variables_of([guard, *updates.values()]))
+        inputs = {name: term for name, term in step.inputs.items() if term in used}
+        return Step(step.action, step.role, guard, updates, inputs)
+
+    def normalised(self, updates: Mapping[str, Term]) -> dict[str, Term]:
+        """`updates` with every variable that does not matter in the next state set to its fixed value."""
+        result = dict(updates)
+        current = {name: variable(name, item.sort) for name, item in declared_fields().items()}
+        current = {name: self._constants.get(term, term) for name, term in current.items()}
+        for index, (name, before, value) in enumerate(irrelevant(current.__getitem__)):
+            if name not in result and not any(term.name in result for term in variables_of([before])):
+                continue  # untouched by the step, so still as it was left
+            condition = irrelevant(lambda cell: result.get(cell, current[cell]))[index][1]
+            result[name] = choose(condition, value, result.get(name, current[name]))
+        return {name: term for name, term in result.items() if term is not current[name]}
+
+    @cached_property
+    def unnoticed(self) -> frozenset[str]:
+        """Actions that a page never notices when another page takes them: all they change is which page is being sent."""
+        noticed = set()
+        for step in self._all_steps:
+            if step.role in ("peer", "stranger") and set(step.updates) - {"send", "page.is_sent_page"}:
+                noticed.add(step.action.name)
+        sending = {s.action.name for s in self._all_steps if s.role in ("peer", "stranger") and "send" in s.updates}
+        return frozenset(sending - noticed)
+
+    @cached_property
+    def variables(self) -> dict[str, Sort]:
+        """The variables that can change or whose initial value is open, by cell name."""
+        fixed = {term.name for term in self._constants}
+        return {name: f.sort for name, f in declared_fields().items() if name not in fixed}
+
+    @cached_property
+    def initial(self) -> Term:
+        """The initial states."""
+        return conj(
+            *(
+                equal(variable(name, f.sort), as_term(f.initial, f.sort))
+                for name, f in declared_fields().items()
+                if name in self.variables and f.initial is not None
+            )
+        )
+
+    def predicate(self, item: Property) -> Term:
+        """A property of the observed page as a term over `variables`."""
+        state = self._state("own")
+        return substitute(item.holds(state, state.observed), self._constants)
+
+    def violated(self) -> dict[str, Term]:
+        """For each `always` property the bad states."""
+        properties = self.configuration.system.properties
+        return {item.name: negate(self.predicate(item)) for item in properties if item.kind == "always"}
+
+    def witnessed(self) -> dict[str, Term]:
+        """For each `sometimes` property the states that witness it."""
+        return {i.name: self.predicate(i) for i in self.configuration.system.properties if i.kind == "sometimes"}

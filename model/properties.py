@@ -1,0 +1,48 @@
+"""What must always hold, and what must be able to happen.
+
+A proof about a model that cannot move is worthless, so beside each safety property stand witnesses.
+"""
+
+from __future__ import annotations
+
+from balloonproof.model.language import Property
+from balloonproof.model.state import Hinting, Owner, Page, Phase, State
+from balloonproof.model.terms import Term, implies
+
+
+def _no_page_lost(s: State, page: Page) -> Term:
+    return implies((s.phase == Phase.COMPLETED) & (page.relied | page.holds_ring), page.copied)
+
+
+def _hinted_pages_released(s: State, page: Page) -> Term:
+    return implies((s.phase == Phase.NONE) & (page.owner == Owner.HINTED), s.hinting == Hinting.DONE)
+
+
+NO_PAGE_LOST = Property(
+    "no-page-lost",
+    "When migration ends, the destination has the content of every page that the guest relies on.",
+    "always",
+    _no_page_lost,
+)
+
+HINTED_PAGES_RELEASED = Property(
+    "hinted-pages-released",
+    "When no migration runs any more, whether it completed, failed or was cancelled, the guest is told DONE, "
+    "and the driver's own steps then give every hinted page back.",
+    "always",
+    _hinted_pages_released,
+)
+
+MIGRATION_COMPLETES = Property(
+    "migration-completes",
+    "A migration can complete with a page in use on it.",
+    "sometimes",
+    lambda s, page: (s.phase == Phase.COMPLETED) & page.relied,
+)
+
+HINT_SKIPS_PAGE = Property(
+    "hint-skips-page",
+    "A migration can complete without ever having sent a page that was hinted.",
+    "sometimes",
+    lambda s, page: (s.phase == Phase.COMPLETED) & (page.owner == Owner.HINTED) & ~page.copied,
+)

@@ -1,0 +1,305 @@
+"""One page suffices, and the queue may be summarised: both checked by machine, for every action.
+
+Claim 1 (projection).  Take any explicit state with any pages, and look at it through one page p: forget the other pages, replace
+ids by their class and the queue by its
+summary.  Then every explicit step becomes the one-page step of the same action, or is one that p does not notice
+(`OnePage.unnoticed`).  An action touches its own page, p, the globals and p's chunk,
+and treats all other pages alike, so three pages show every case: p, another of its chunk, one of another chunk.  Z3 checks it for
+each action and each of the three.
+
+Claim 2 (queue of any length).  The summary is computed element by element as they are queued, so queueing matches by definition.
+For popping, Z3 shows by induction over the
+elements behind the head that the summary of the queue without its head is one of those that the one-page pop allows: it holds for
+the head alone, and it still holds when another element is queued or an id is issued.
+
+Together: a run of any explicit instance, seen from any of its pages, is a run of the one-page system, so an invariant of that
+holds for any number of pages and messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import z3
+from balloonproof.model.explicit import DONE_ID, FIRST_ID, STOP_ID, Element, Explicit, ExplicitState, Shape
+from balloonproof.model.language import Configuration, Step, Transaction
+from balloonproof.model.one_page import IdClass, OnePage, OnePageState, QueueSummary, declared_fields, irrelevant
+from balloonproof.model.prove.z3_terms import Z3Terms
+from balloonproof.model.state import Owner
+from balloonproof.model.terms import (
+    BOOL,
+    FALSE,
+    TRUE,
+    Term,
+    as_term,
+    choose,
+    conj,
+    const,
+    disj,
+    enum_sort,
+    equal,
+    implies,
+    negate,
+    substitute,
+    variable,
+)
+
+THREE_PAGES = Shape(chunks=(0, 0, 1), slots=3, ids=5)
+
+
+@dataclass(frozen=True)
+class PremiseFailure:
+    """A step of the explicit model that the one-page system lacks."""
+
+    step: str
+    before: dict[str, str]
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{name}={value}" for name, value in self.before.items())
+        return f"{self.step} is not a step of the one-page system from {shown}"
+
+
+def id_class(term: Term, current: Term) -> Term:
+    """The class of an explicit id."""
+    sort = term.sort
+    old = choose(equal(term, current), IdClass.CURRENT, IdClass.OLD)
+    done = choose(equal(term, const(DONE_ID, sort)), IdClass.DONE, old)
+    return choose(equal(term, const(STOP_ID, sort)), IdClass.STOP, done)
+
+
+def project(explicit: Explicit, state: ExplicitState) -> dict[str, Term]:
+    """What page 0 sees of an explicit state: a term for every variable of the one-page system."""
+    read = state.transaction.read
+    seen = {name: read(name.replace("page.", "page0.").replace("chunk.", "chunk0.")) for name in _same_cells(explicit)}
+    current, received, active = read("command_id"), read("received"), read("active")
+    old = [equal(id_class(term, current), as_term(IdClass.OLD, enum_sort(IdClass))) for term in (received, active)]
+    seen |= {"received": id_class(received, current), "active": id_class(active, current)}
+    seen["same_old_id"] = conj(*old, equal(received, active))
+    seen["page.is_sent_page"] = equal(read("sent_page"), const(0, explicit.shape.page_sort))
+    seen |= summarise(explicit, state)
+    for name, condition, value in irrelevant(lambda cell: seen[cell]):
+        seen[name] = choose(condition, value, seen[name])
+    return seen
+
+
+def _same_cells(explicit: Explicit) -> list[str]:
+    names = (name.replace("page0.", "page.").replace("chunk0.", "chunk.") for name in explicit.variables)
+    return [name for name in names if name in declared_fields() and name not in ("received", "active")]
+
+
+def summarise(explicit: Explicit, state: ExplicitState) -> dict[str, Term]:
+    """The queue's summary: its elements are put, first to last, into an empty one-page queue."""
+    one = OnePageState(_empty_queue(), explicit.configuration, "own")
+    queue, current = state.queue, state.transaction.read("command_id")
+    shared = explicit.configuration.system.has_setting("command-id-buffer") and (explicit.configuration.setting("command-id-buffer") == "shared")
+    for index in range(explicit.shape.slots):
+        kind, page, own = (state.transaction.read(f"queue.{index}.{part}") for part in ("kind", "page", "id"))
+        there = queue.occupied(index)
+        is_current = FALSE if shared else equal(own, current)
+        _queue_if(one, there & (kind == Element.START), partial(one.queue.put_start, is_current))
+        _queue_if(one, there & (kind == Element.STOP), one.queue.add_stop)
+        mine = (kind == Element.HINT) & (page == 0)
+        _queue_if(one, there & mine, one.queue.put_hint)
+    return {name: one.transaction.read(name) for name in declared_fields() if name.startswith("queue.")}
+
+
+def _empty_queue() -> Transaction:
+    fields = declared_fields()
+    cells = {name: as_term(item.initial if item.initial is not None else False, item.sort) for name, item in fields.items()}
+    return Transaction(cells)
+
+
+def _queue_if(one: OnePageState, condition: Term, add: Callable[[], Any]) -> None:
+    """Do `add` where `condition` holds."""
+    before = {name: one.transaction.read(name) for name in declared_fields() if name.startswith("queue.")}
+    add()
+    for name, old in before.items():
+        one.transaction.write(name, choose(condition, one.transaction.read(name), old))
+
+
+def well_formed(explicit: Explicit, state: ExplicitState) -> Term:
+    """What the projection may take for granted of an explicit state; `check_projection` shows that every step keeps it.
+
+    Ids never run ahead of the host's, a page with the used ring never goes through the allocator, and the driver queues hints and
+    stops only between its start and its stop.
+    """
+    read, shape = state.transaction.read, explicit.shape
+    sort = shape.id_sort
+    known = []
+    for index in range(sort.size):
+        behind = disj(*(equal(read("command_id"), const(higher, sort)) for higher in range(max(index, FIRST_ID), sort.size)))
+        for term in (read("received"), read("active"), *(read(f"queue.{slot}.id") for slot in range(shape.slots))):
+            known.append(implies(equal(term, const(index, sort)), behind))
+    stop_queued = summarise(explicit, state)["queue.stop"]
+    parts = [*known, negate(equal(read("command_id"), const(0, sort))), negate(equal(read("command_id"), const(1, sort)))]
+    for index in range(shape.slots - 1):
+        stop = as_term(Element.STOP, enum_sort(Element)) == read(f"queue.{index}.kind")
+        followed = state.queue.occupied(index + 1)
+        parts.append(implies(stop & followed, read(f"queue.{index + 1}.kind") == Element.START))
+    for page in state.pages:
+        parts.append(implies(page.holds_ring, page.owner == Owner.FREE))
+    if "in_round" in explicit.variables:
+        parts.append(implies(read("in_round"), negate(stop_queued)))
+    return conj(*parts)
+
+
+def check_projection(configuration: Configuration) -> Iterator[tuple[str, PremiseFailure | None]]:
+    """Claim 1, one explicit step at a time: its name, and what is wrong with it (None: nothing)."""
+    explicit, one = Explicit(configuration, THREE_PAGES), OnePage(configuration)
+    translate = Z3Terms()
+    before = explicit.state()
+    seen = project(explicit, before)
+    assumed = well_formed(explicit, before)
+    start = {variable(name, sort): const(value or 0, sort) for name, sort in explicit.variables.items() for value in [explicit.initial_values[name]]}
+    first = substitute(conj(assumed, *(equal(seen[name], term) for name, term in _initial_values(one).items())), start)
+    yield "initial", None if first is TRUE else PremiseFailure("initial", {"projection": repr(first)})
+    for step in explicit.steps:
+        after = explicit.state(step.updates)
+        later = project(explicit, after)
+        ways = [_is_step(one, way, seen, later, explicit, step) for way in _counterparts(explicit, one, step)]
+        if step.action.name in one.unnoticed and step.role != "page0":
+            ways.append(conj(*(equal(seen[name], later[name]) for name in one.variables)))
+        solver = z3.SolverFor("QF_FD")
+        for name, sort in explicit.variables.items():
+            solver.add(translate.in_sort(name, sort))
+        solver.add(translate.translate(assumed), translate.translate(step.guard))
+        solver.add(translate.translate(negate(conj(disj(*ways), well_formed(explicit, after)))))
+        answer = solver.check()
+        if answer == z3.unsat:
+            yield step.name, None
+        else:
+            model = solver.model() if answer == z3.sat else None
+            yield step.name, PremiseFailure(step.name, _show(explicit, translate, model))
+
+
+def _initial_values(one: OnePage) -> dict[str, Term]:
+    fields = {name: item for name, item in declared_fields().items() if name in one.variables}
+    return {name: as_term(item.initial, item.sort) for name, item in fields.items() if item.initial is not None}
+
+
+def _show(explicit: Explicit, translate: Z3Terms, model: Any) -> dict[str, str]:
+    if model is None:
+        return {"solver": "unknown"}
+    from balloonproof.model.prove.z3_terms import value_of
+
+    sorts = explicit.variables.items()
+    return {name: sort.values[value_of(model, translate.variable(name, sort))] for name, sort in sorts}
+
+
+def _counterparts(explicit: Explicit, one: OnePage, step: Step) -> list[Step]:
+    """The one-page steps of the same action, in the role that the step's page has towards page 0."""
+    number = int(step.role.removeprefix("page")) if step.role else -1
+    role = next((role for role in ("own", "peer", "stranger") if number in explicit.pages_of(role)), "")
+    return [item for item in one.steps if item.action is step.action and item.role == role]
+
+
+def _is_step(one: OnePage, way: Step, seen: dict[str, Term], later: dict[str, Term], explicit: Explicit, step: Step) -> Term:
+    """`seen` to `later` is the one-page step `way` for some choice of its inputs; the acting page's fields are given, the rest is tried."""
+    number = step.role.removeprefix("page") or "0"
+    mapping = {variable(name, item.sort): seen[name] for name, item in declared_fields().items() if name in seen}
+    free: list[tuple[Term, Any]] = []
+    for name, term in way.inputs.items():
+        cell = f"page{number}.{name}"
+        if name == "is_sent_page":
+            mapping[term] = equal(variable("sent_page", explicit.shape.page_sort), const(int(number), explicit.shape.page_sort))
+        elif name == "clear_pending":
+            chunk = explicit.shape.chunks[int(number)]
+            mapping[term] = variable(f"chunk{chunk}.clear_pending", BOOL)
+        elif cell in explicit.variables:
+            mapping[term] = variable(cell, explicit.variables[cell])
+        else:
+            free.append((term, range(term.sort.size)))
+    choices = [mapping]
+    for term, values in free:
+        choices = [{**choice, term: const(value, term.sort)} for choice in choices for value in values]
+    return disj(*(_matches(one, way, choice, later) for choice in choices))
+
+
+def _matches(one: OnePage, way: Step, mapping: dict[Term, Term], later: dict[str, Term]) -> Term:
+    memo: dict[Term, Term] = {}
+    parts = [substitute(way.guard, mapping, memo)]
+    for name, sort in one.variables.items():
+        after = way.updates.get(name, variable(name, sort))
+        parts.append(equal(substitute(after, mapping, memo), later[name]))
+    return conj(*parts)
+
+
+def check_queue() -> list[str]:
+    """Claim 2; the names of the parts that fail (none, if all is well)."""
+    failures = []
+    for kind in ("start-old", "start-current", "hint", "stop", "other-hint"):
+        if not _valid(_popped(kind, *_alone(kind))):
+            failures.append(f"{kind} alone")
+        whole, rest = _summary("whole."), _summary("rest.")
+        for then in ("start-old", "start-current", "hint", "stop", "issue"):
+            grown, shorter = _after(whole, then), _after(rest, then)
+            renamed = "start-old" if (kind, then) == ("start-current", "issue") else kind
+            kept = implies(_popped(kind, whole, rest), _popped(renamed, grown, shorter))
+            if then == "hint":
+                kept = implies(~whole["stop"], kept)
+            if not _valid(kept):
+                failures.append(f"{kind} at the head, then {then}")
+    return failures
+
+
+def _summary(prefix: str) -> dict[str, Term]:
+    return {name: variable(prefix + name, item.sort) for name, item in QueueSummary.fields.items()}
+
+
+def _alone(kind: str) -> tuple[dict[str, Term], dict[str, Term]]:
+    empty = {name: as_term(item.initial if item.initial is not None else False, item.sort) for name, item in QueueSummary.fields.items()}
+    return _after(empty, kind), empty
+
+
+def _queue_on(summary: dict[str, Term]) -> OnePageState:
+    cells = {f"queue.{name}": term for name, term in summary.items()}
+    rest = {name: variable(name, item.sort) for name, item in declared_fields().items()}
+    from balloonproof.model.systems import HINTING
+
+    return OnePageState(Transaction({**rest, **cells}), HINTING.configure(), "own")
+
+
+def _after(summary: dict[str, Term], then: str) -> dict[str, Term]:
+    """The summary after one more element was queued, or a new id issued."""
+    state = _queue_on(summary)
+    match then:
+        case "start-old":
+            state.queue.put_start(FALSE)
+        case "start-current":
+            state.queue.put_start(TRUE)
+        case "hint":
+            state.queue.put_hint()
+        case "stop":
+            state.queue.add_stop()
+        case "issue":
+            state.queue.issue()
+    return {name: state.transaction.read(f"queue.{name}") for name in QueueSummary.fields}
+
+
+def _popped(kind: str, whole: dict[str, Term], rest: dict[str, Term]) -> Term:
+    """The one-page queue allows to take `kind` from `whole` and be left with `rest`."""
+    if kind == "other-hint":
+        return conj(*(equal(whole[name], rest[name]) for name in whole))
+    ways = []
+    for newest in (TRUE, FALSE):
+        for more in (TRUE, FALSE):
+            state = _queue_on(whole)
+            queue = state.queue
+            if kind == "hint":
+                allowed = queue.take_hint(newest, more)
+            elif kind == "stop":
+                allowed = queue.take_stop(newest, more)
+            else:
+                allowed = queue.take_start(newest, as_term(kind == "start-current", BOOL), more)
+            left = (equal(state.transaction.read(f"queue.{name}"), rest[name]) for name in QueueSummary.fields)
+            ways.append(conj(allowed, *left))
+    return disj(*ways)
+
+
+def _valid(term: Term) -> bool:
+    solver = z3.SolverFor("QF_FD")
+    solver.add(z3.Not(Z3Terms().translate(term)))
+    return bool(solver.check() == z3.unsat)

@@ -1,0 +1,52 @@
+"""What a proof attempt came to, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from balloonproof.model.language import Configuration
+from balloonproof.model.prove.bounded import Run
+from balloonproof.model.prove.certificate import Obligation
+from balloonproof.model.prove.induction import Invariant
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A shortest run into a state that violates `property`, on explicit pages.
+
+    `abstract_length` is the length of the shortest run of the one-page system: no explicit run, on any number of pages, is shorter.
+    """
+
+    property: str
+    run: Run
+    abstract_length: int
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A run that shows that something can happen (`run` None: it cannot)."""
+
+    name: str
+    run: Run | None
+
+
+@dataclass
+class ProofResult:
+    """The verdict on one configuration: `proved`, `refuted` or `undecided`, and what it stands on.
+
+    `proved` is said only if the premise was checked, every witness was found and cvc5 confirmed every obligation.
+    """
+
+    configuration: Configuration
+    verdict: str = "undecided"
+    reasons: list[str] = field(default_factory=list)
+    counterexamples: list[Counterexample] = field(default_factory=list)
+    witnesses: list[Witness] = field(default_factory=list)
+    impossible_actions: list[str] = field(default_factory=list)
+    states: int = 0
+    depth: int = 0
+    premise_checks: int = 0
+    invariant: Invariant | None = None
+    obligations: list[Obligation] = field(default_factory=list)
+    rechecked_by: str = ""
+    seconds: float = 0.0

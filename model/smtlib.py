@@ -1,0 +1,74 @@
+"""Terms as SMT-LIB 2 text, written from the model's terms and not by Z3, so that another solver can check without trusting it.
+
+Enumerations become datatypes; every file is complete in itself and its expected answer is `unsat`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from balloonproof.model.terms import BOOL, Sort, Term, topological, variables_of
+
+
+def symbol(name: str) -> str:
+    """A quoted SMT-LIB symbol."""
+    return f"|{name}|"
+
+
+def _literal(sort: Sort, value: int) -> str:
+    return sort.values[value] if sort is BOOL else symbol(f"{sort.name}.{sort.values[value]}")
+
+
+def _sort_name(sort: Sort) -> str:
+    return "Bool" if sort is BOOL else symbol(sort.name)
+
+
+def declare(sorts: Mapping[str, Sort]) -> list[str]:
+    """Declarations of the sorts used and of one constant per variable name."""
+    lines = []
+    for sort in dict.fromkeys(sorts.values()):
+        if sort is not BOOL:
+            values = " ".join(f"({_literal(sort, value)})" for value in range(sort.size))
+            lines.append(f"(declare-datatype {_sort_name(sort)} ({values}))")
+    return lines + [f"(declare-const {symbol(name)} {_sort_name(sort)})" for name, sort in sorts.items()]
+
+
+def express(term: Term) -> str:
+    """`term` as one expression; shared subterms are bound by `let`."""
+    order = topological([term])
+    uses: dict[Term, int] = {}
+    for part in order:
+        for arg in part.args:
+            uses[arg] = uses.get(arg, 0) + 1
+    texts: dict[Term, str] = {}
+    bindings: list[tuple[str, str]] = []
+    for part in order:
+        text = _node(part, texts)
+        if part.args and uses.get(part, 0) > 1:
+            bindings.append((f"?{len(bindings)}", text))
+            text = bindings[-1][0]
+        texts[part] = text
+    result = texts[term]
+    for name, text in reversed(bindings):
+        result = f"(let (({name} {text})) {result})"
+    return result
+
+
+def _node(term: Term, texts: Mapping[Term, str]) -> str:
+    if term.op == "const":
+        return _literal(term.sort, term.value)
+    if term.op == "var":
+        return symbol(term.name)
+    name = {"eq": "="}.get(term.op, term.op)
+    return f"({name} {' '.join(texts[arg] for arg in term.args)})"
+
+
+def obligation(title: str, assertions: Iterable[tuple[str, Term]]) -> str:
+    """A whole SMT-LIB 2 file: the conjunction of the commented `assertions` must be unsatisfiable."""
+    parts = list(assertions)
+    sorts = {term.name: term.sort for term in variables_of(term for _, term in parts)}
+    lines = [f"; {line}" for line in title.splitlines()]
+    lines += ["(set-info :status unsat)", "(set-logic ALL)", *declare(sorts)]
+    for comment, term in parts:
+        lines += [f"; {comment}", f"(assert {express(term)})"]
+    return "\n".join([*lines, "(check-sat)", ""])

@@ -1,0 +1,155 @@
+"""The variables of the model: what the guest, the balloon device, the dirty log and the migration thread know.
+
+Facts: QEMU ae4f3443209a (2026-08-19), Linux 6.1.192 to mainline 2026, virtio-spec 15f488c (2026-04-08).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from balloonproof.model.language import (
+    CommandId,
+    Configuration,
+    Field,
+    FreePageQueue,
+    PageReference,
+    Record,
+    Transaction,
+)
+from balloonproof.model.terms import Term
+
+
+class Owner(Enum):
+    """Who has the page inside the guest."""
+
+    FREE = auto()
+    USED = auto()
+    HINTED = auto()
+
+
+class Phase(Enum):
+    """Where the migration thread is.  ROUND covers all sending, before and after the VM was stopped (`final`)."""
+
+    NONE = auto()
+    BEFORE_SYNC = auto()
+    FETCH = auto()
+    MERGE = auto()
+    AFTER_SYNC = auto()
+    ROUND = auto()
+    COMPLETED = auto()
+    CLEANUP = auto()
+
+
+class Send(Enum):
+    """How far the page that is being sent has come: arming the log, clearing the bit, reading the page are three steps."""
+
+    IDLE = auto()
+    READ = auto()
+    ARMED = auto()
+    CLEARED = auto()
+
+
+class Hinting(Enum):
+    """QEMU's free_page_hint_status (include/hw/virtio/virtio-balloon.h)."""
+
+    STOP = auto()
+    REQUESTED = auto()
+    START = auto()
+    DONE = auto()
+
+
+class Chunk(Record):
+    """A part of the RAM block whose dirty log is cleared as one (RAMBlock.clear_bmap, 2^18 pages by default)."""
+
+    clear_pending = Field(bool, False, "the chunk's log has not been cleared since the last sync (clear_bmap)")
+
+    pages: Sequence[Page] = ()
+
+
+class Page(Record):
+    """One guest page, with every bit that QEMU and the kernel keep about it."""
+
+    owner = Field(Owner, Owner.FREE, "who has the page in the guest")
+    relied = Field(bool, False, "the guest relies on its content: written since it was allocated")
+    holds_ring = Field(bool, None, "it holds the used ring of the free page queue, which the device writes")
+    copied = Field(bool, False, "the destination has the content that the source has")
+    logged = Field(bool, False, "the kernel's dirty bit")
+    fetched = Field(bool, False, "QEMU's slot copy of the kernel's bit (KVMSlot.dirty_bmap)")
+    ram_dirty = Field(bool, True, "QEMU's own dirty memory: fetched bits and device writes (DIRTY_MEMORY_MIGRATION)")
+    dirty = Field(bool, False, "the migration's dirty bitmap: the page is to be sent (RAMBlock.bmap)")
+
+    chunk: Chunk
+
+
+class State(Record):
+    """The globals, and access to pages, queue and command ids."""
+
+    phase = Field(Phase, Phase.NONE, "where the migration thread is")
+    running = Field(bool, True, "the vCPUs run and the devices are not blocked")
+    final = Field(bool, False, "the VM was stopped to switch over")
+    send = Field(Send, Send.IDLE, "progress of the page being sent; not idle: the migration thread holds bitmap_mutex")
+    hinting = Field(Hinting, Hinting.STOP, "free_page_hint_status of the balloon device")
+    in_round = Field(bool, False, "the guest's hinting worker (report_free_page_func) is between start and stop")
+
+    pages: Sequence[Page]
+    queue: FreePageQueue
+    sent_page: PageReference
+
+    def __init__(self, transaction: Transaction, configuration: Configuration) -> None:
+        super().__init__(transaction, "")
+        self.configuration = configuration
+
+    def setting(self, name: str) -> str:
+        return self.configuration.setting(name)
+
+    def keeps(self, guard: str) -> bool:
+        """Is the named guard in force?"""
+        return self.configuration.keeps(guard)
+
+    def has(self, feature: str) -> bool:
+        return feature in self.configuration.system.features
+
+    @property
+    @abstractmethod
+    def command_id(self) -> CommandId:
+        """The id that the host issued last (free_page_hint_cmd_id)."""
+
+    @abstractmethod
+    def issue_command_id(self) -> None:
+        """Count the host's command id up: the new one differs from every id that exists anywhere."""
+
+    @property
+    @abstractmethod
+    def stop_id(self) -> CommandId:
+        """VIRTIO_BALLOON_CMD_ID_STOP (0)."""
+
+    @property
+    @abstractmethod
+    def done_id(self) -> CommandId:
+        """VIRTIO_BALLOON_CMD_ID_DONE (1)."""
+
+    @property
+    @abstractmethod
+    def received(self) -> CommandId:
+        """What the guest read last from the device's configuration (cmd_id_received_cache)."""
+
+    @received.setter
+    def received(self, value: CommandId) -> None: ...
+
+    @property
+    @abstractmethod
+    def active(self) -> CommandId:
+        """The id of the guest's round, and the buffer that start commands share (cmd_id_active)."""
+
+    @active.setter
+    def active(self, value: CommandId) -> None: ...
+
+    @abstractmethod
+    def begin_send(self, page: Page) -> None:
+        """`page` is now the page being sent (`sent_page`)."""
+
+    @abstractmethod
+    def choose_id(self, condition: Term, then: CommandId, otherwise: CommandId) -> CommandId:
+        """`then` where `condition` holds, else `otherwise`."""
