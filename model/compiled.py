@@ -117,11 +117,11 @@ def _decided(step: Step) -> Iterator[tuple[dict[str, int], Term, dict[str, Term]
             yield chosen, guard, updates
 
 
-def compile_steps(steps: Sequence[Step], layout: Layout) -> list[Move]:
-    """All moves of `steps`; a step that changes nothing has none."""
+def compile_steps(steps: Sequence[Step], layout: Layout, keep_idle: bool = False) -> list[Move]:
+    """All moves of `steps`; a step that changes nothing has none unless `keep_idle`."""
     moves = []
     for step in steps:
-        if not step.updates:
+        if not step.updates and not keep_idle:
             continue
         for chosen, guard, updates in _decided(step):
             lines, names = _expressions([guard], layout)

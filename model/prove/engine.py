@@ -16,6 +16,7 @@ from balloonproof.model.prove.induction import Learner, prune
 from balloonproof.model.prove.premise import check_projection, check_queue
 from balloonproof.model.prove.reachability import Progress, Reachable, apply, contains, explore, holds, silent
 from balloonproof.model.prove.result import Counterexample, ProofResult, Witness
+from balloonproof.model.prove.tidy import tidy
 from balloonproof.model.state import Owner, Phase
 from balloonproof.model.systems import find_system
 from balloonproof.model.terms import Term, as_term, conj, const, disj, enum_sort, equal, negate, substitute, variable
@@ -80,9 +81,10 @@ def explicit_run(reachable: Reachable, item: Property, goal: Term, progress: Pro
             explicit = search.explicit
             progress(f"{explicit.configuration}: explicit runs of {length} steps on {explicit.shape.pages} pages")
             predicate = explicit.predicate(item)
-            run = search.run_of(length, negate(predicate) if item.kind == "always" else predicate)
+            target = negate(predicate) if item.kind == "always" else predicate
+            run = search.run_of(length, target)
             if run is not None:
-                return run
+                return tidy(run, target)
     return None
 
 

@@ -20,7 +20,7 @@ def silent(message: str) -> None:
     """A progress callback that says nothing."""
 
 
-def _sorted_unique(states: States) -> States:
+def sorted_unique(states: States) -> States:
     """Sorted without duplicates; numpy's own `unique` hashes, which is ten times slower on states."""
     states.sort()
     keep = np.empty(len(states), dtype=bool)
@@ -70,7 +70,7 @@ class Reachable:
 
     @cached_property
     def states(self) -> States:
-        return _sorted_unique(np.concatenate(self.levels))
+        return sorted_unique(np.concatenate(self.levels))
 
     def first(self, predicate: Term) -> tuple[int, int] | None:
         """Depth and state of the nearest state where `predicate` holds; None if there is none."""
@@ -109,7 +109,7 @@ def initial_states(system: OnePage, layout: Layout) -> States:
         initial = declared_fields()[name].initial
         values = range(sort.size) if initial is None else [as_term(initial, sort).value]
         states = np.concatenate([states | (value << layout.offsets[name]) for value in values])
-    return _sorted_unique(states)
+    return sorted_unique(states)
 
 
 def explore(system: OnePage, progress: Progress = silent, stop_at: Term | None = None) -> Reachable:
@@ -122,7 +122,7 @@ def explore(system: OnePage, progress: Progress = silent, stop_at: Term | None =
     while True:
         if test is not None and bool(holds(test, frontier).any()):
             break
-        after = _sorted_unique(np.concatenate([apply(move, frontier) for move in moves]))
+        after = sorted_unique(np.concatenate([apply(move, frontier) for move in moves]))
         frontier = after[~contains(seen, after)]
         if not len(frontier):
             break

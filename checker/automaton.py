@@ -1,0 +1,114 @@
+"""Sets of possible states: what a page can be in, given what was seen of it so far.
+
+Derived from the model's compiled one-page steps and nothing else.  A set is a sorted array of packed states under a small number; what an event makes of a
+set is computed once and remembered, so a long trace costs a table look-up per event.  Steps that the trace does not show are taken as often as possible
+between events (the closure).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from balloonproof.checker.observe import Meaning, Vocabulary, in_system
+from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
+from balloonproof.model.one_page import OnePage
+from balloonproof.model.prove.reachability import States, apply, contains, holds, initial_states, sorted_unique
+from balloonproof.model.terms import TRUE, Term
+
+IMPOSSIBLE = 0
+"""The number of the empty set: no run of the model explains what was seen."""
+
+
+class Automaton:
+    """The one-page system of a configuration, seen through a trace's observations."""
+
+    def __init__(self, one_page: OnePage, vocabulary: Vocabulary) -> None:
+        self.one_page, self.vocabulary = one_page, vocabulary
+        self.layout = Layout.of(one_page.variables)
+        self.moves: list[Move] = compile_steps(one_page.steps, self.layout, keep_idle=True)
+        self.sets: list[States] = [np.zeros(0, dtype=np.int64)]
+        self._numbers: dict[bytes, int] = {self.sets[0].tobytes(): IMPOSSIBLE}
+        self._next: dict[tuple[int, str, str, bool], int] = {}
+        self._tests: dict[Term, object] = {}
+        self.unseen = {False: self._unseen_moves(False), True: self._unseen_moves(True)}
+        self._closures: dict[tuple[int, bool], int] = {}
+
+    def _unseen_moves(self, in_sync: bool) -> list[tuple[Move, Term]]:
+        """Moves that the trace need not show, each with the condition under which it may stay unseen."""
+        found = []
+        for move in self.moves:
+            name = move.step.action.name
+            if not move.step.updates or not self.vocabulary.may_be_unseen(name):
+                continue
+            if name == "fetch" and self.vocabulary.has_sync_windows and not in_sync:
+                continue
+            condition = self.vocabulary.unseen_condition(name) if move.step.role in ("own", "") else TRUE
+            found.append((move, in_system(condition, self.one_page)))
+        return found
+
+    def number(self, states: States) -> int:
+        """The number of a set."""
+        key = states.tobytes()
+        if key not in self._numbers:
+            self._numbers[key] = len(self.sets)
+            self.sets.append(states)
+        return self._numbers[key]
+
+    def initial(self) -> int:
+        """Everything that is possible before the first event."""
+        return self.number(self.closure(initial_states(self.one_page, self.layout), in_sync=False))
+
+    def holding(self, term: Term, states: States) -> States:
+        """Those of `states` where `term` holds."""
+        if term is TRUE:
+            return states
+        reduced = in_system(term, self.one_page)
+        if reduced not in self._tests:
+            self._tests[reduced] = compile_predicate(reduced, self.layout)
+        return states[holds(self._tests[reduced], states)]  # type: ignore[arg-type]
+
+    def closure(self, states: States, in_sync: bool) -> States:
+        """`states` and all that unseen steps can make of them."""
+        seen, frontier = states, states
+        while len(frontier):
+            reached = [apply(move, self.holding(condition, frontier)) for move, condition in self.unseen[in_sync]]
+            after = sorted_unique(np.concatenate([*reached, frontier[:0]]))
+            frontier = after[~contains(seen, after)]
+            seen = np.concatenate([seen, frontier])
+            seen.sort(kind="stable")
+        return seen
+
+    def moves_for(self, meaning: Meaning, role: str) -> Sequence[Move]:
+        """The moves that may explain an event for a page in `role`: own (named by it), peer (another of its chunk) or stranger."""
+        return [move for move in self.moves if move.step.action.name in meaning.actions and move.step.role in (role, "")]
+
+    def image(self, states: States, meaning: Meaning, role: str) -> States:
+        """What an event makes of possible states, before unseen steps."""
+        chosen = self.holding(meaning.before if role == "own" else meaning.others_before, states)
+        if meaning.actions:
+            steps = [apply(move, chosen) for move in self.moves_for(meaning, role)]
+            chosen = sorted_unique(np.concatenate([*steps, chosen[:0]]))
+        return self.holding(meaning.after if role == "own" else TRUE, chosen)
+
+    def after(self, number: int, meaning: Meaning, role: str, in_sync: bool) -> int:
+        """The set after an event, unseen steps included; IMPOSSIBLE if nothing explains it."""
+        key = (number, meaning.key, role, in_sync)
+        found = self._next.get(key)
+        if found is None:
+            image = self.closure(self.image(self.sets[number], meaning, role), in_sync)
+            found = self._next[key] = self.number(image)
+        return found
+
+    def everything(self) -> int:
+        """After a gap in the trace: all that the model can ever be in."""
+        from balloonproof.model.prove.reachability import explore
+
+        return self.number(explore(self.one_page).states)
+
+    def show(self, state: int) -> dict[str, str]:
+        """A state's variables as printed values."""
+        return {name: self.layout.sorts[name].values[value] for name, value in self.layout.unpack(state).items()}
+
+

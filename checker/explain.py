@@ -1,0 +1,209 @@
+"""Why: one page's part of a trace, told as a run of the model.
+
+A finding names many pages; this follows one of them again, alone, through the same automaton, and fills in the steps that the trace did not show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from balloonproof.checker.automaton import Automaton
+from balloonproof.checker.monitor import Monitor
+from balloonproof.checker.observe import Meaning
+from balloonproof.checker.read.events import Event
+from balloonproof.model.compiled import Move
+from balloonproof.model.language import Actor
+from balloonproof.model.prove.reachability import States, apply, contains, holds, sorted_unique
+from balloonproof.model.terms import Term, const, show_value, variable
+
+
+@dataclass(frozen=True)
+class Sight:
+    """An event as one page sees it: its role and the set of possible states before it."""
+
+    event: Event
+    meaning: Meaning
+    role: str
+    in_sync: bool
+    before: int
+
+
+@dataclass(frozen=True)
+class ToldStep:
+    """One step of the told run; `event` is None for a step that the trace did not show."""
+
+    move: Move
+    event: Event | None
+    before: int
+    after: int
+
+
+class PageView:
+    """One page's sights of a trace, up to `until` (an event of it; None: all of it)."""
+
+    def __init__(self, monitor: Monitor, events: Sequence[Event], page: int, until: Event | None = None) -> None:
+        self.monitor, self.automaton, self.page = monitor, monitor.automaton, page
+        self.sights: list[Sight] = []
+        self.final = self.automaton.initial()
+        in_sync = False
+        for event in events:
+            sight = self._sight(event, in_sync)
+            if sight is not None:
+                in_sync = sight.in_sync
+                self.sights.append(sight)
+                if event is until:
+                    break
+                self.final = self.automaton.after(self.final, sight.meaning, sight.role, in_sync)
+                if "merge" in sight.meaning.actions:
+                    in_sync = False
+                if not self.final:
+                    break
+            elif event is until:
+                break
+
+    def _sight(self, event: Event, in_sync: bool) -> Sight | None:
+        vocabulary = self.monitor.vocabulary
+        meaning = vocabulary.meaning(event)
+        if meaning is None or not (meaning.actions or meaning.is_statement or meaning.opens_sync):
+            return None
+        if event.name == "memory.compared" and self.monitor.differing[self.page]:
+            return None
+        in_sync = in_sync or meaning.opens_sync
+        if not event.pages and not meaning.is_statement:
+            return Sight(event, meaning, "own", in_sync, self.final)
+        if any(first <= self.page < first + count for first, count in event.pages):
+            return Sight(event, meaning, "own", in_sync, self.final)
+        if not meaning.others:
+            return None
+        chunk = self.page // self.monitor.chunk
+        near = any(first // self.monitor.chunk <= chunk <= (first + count - 1) // self.monitor.chunk for first, count in event.pages)
+        return Sight(event, meaning, "peer" if near else "stranger", in_sync, self.final)
+
+    def own(self) -> Iterator[Sight]:
+        """The events that name this page."""
+        for sight in self.sights:
+            if any(first <= self.page < first + count for first, count in sight.event.pages):
+                yield sight
+
+    def run_to(self, bad: Term) -> list[ToldStep]:
+        """A run of the model that explains the trace for this page and ends where `bad` holds."""
+        states = self.automaton.holding(bad, self.automaton.sets[self.final])
+        target = int(states[0])
+        told: list[ToldStep] = []
+        for sight in reversed(self.sights):
+            image = self.automaton.image(self.automaton.sets[sight.before], sight.meaning, sight.role)
+            hidden = path_between(self.automaton, image, target, sight.in_sync)
+            if hidden:
+                target = hidden[0].before
+            step = self._step_into(sight, target)
+            told = [*([step] if step else []), *hidden, *told]
+            target = step.before if step else target
+        start = path_between(self.automaton, self._initial(), target, in_sync=False)
+        return [*start, *told]
+
+    def _initial(self) -> States:
+        from balloonproof.model.prove.reachability import initial_states
+
+        return initial_states(self.automaton.one_page, self.automaton.layout)
+
+    def _step_into(self, sight: Sight, target: int) -> ToldStep | None:
+        before = self.automaton.sets[sight.before]
+        for move in self.automaton.moves_for(sight.meaning, sight.role):
+            chosen = self.automaton.holding(sight.meaning.before if sight.role == "own" else sight.meaning.others_before, before)
+            enabled = chosen[holds(move.enabled, chosen)]
+            if len(enabled):
+                hits = enabled[np.broadcast_to(np.asarray(move.after(enabled)) == target, enabled.shape)]
+                if len(hits):
+                    return ToldStep(move, sight.event, int(hits[0]), target)
+        return None
+
+
+def path_between(automaton: Automaton, start: States, target: int, in_sync: bool) -> list[ToldStep]:
+    """A shortest run of unseen steps from one of `start` to `target`."""
+    levels = [start]
+    seen = start
+    while not contains(levels[-1], np.array([target], dtype=np.int64))[0]:
+        moves = automaton.unseen[in_sync]
+        reached = [apply(move, automaton.holding(condition, levels[-1])) for move, condition in moves]
+        after = sorted_unique(np.concatenate([*reached, start[:0]]))
+        levels.append(after[~contains(seen, after)])
+        if not len(levels[-1]):
+            raise AssertionError("no unseen run leads there")
+        seen = np.union1d(seen, levels[-1])
+    told: list[ToldStep] = []
+    for level in reversed(levels[:-1]):
+        for move, condition in automaton.unseen[in_sync]:
+            chosen = automaton.holding(condition, level)
+            enabled = chosen[holds(move.enabled, chosen)]
+            hits = enabled[np.broadcast_to(np.asarray(move.after(enabled)) == target, enabled.shape)] if len(enabled) else enabled
+            if len(hits):
+                told.insert(0, ToldStep(move, None, int(hits[0]), target))
+                target = int(hits[0])
+                break
+    return told
+
+
+def needed(automaton: Automaton, sight: Sight, page: int) -> list[str]:
+    """What would have made an impossible event possible: single variables that had another value in every possible state.
+
+    Each variable is changed alone, in all states that were possible, and the event is tried again with unseen steps before it.
+    """
+    states = automaton.sets[sight.before]
+    answers = []
+    for name, sort in automaton.layout.sorts.items():
+        if not name.startswith(("page.", "phase", "hinting", "running", "queue.", "chunk.")):
+            continue
+        for value in range(sort.size):
+            changed = sorted_unique((states & ~automaton.layout.mask(name)) | (value << automaton.layout.offsets[name]))
+            closed = automaton.closure(changed, sight.in_sync)
+            if len(automaton.image(closed, sight.meaning, sight.role)):
+                term = variable(name, sort) == const(value, sort)
+                was = sorted({automaton.show(int(state))[name].lower() for state in automaton.holding(~term, states)[:1000]})
+                answers.append(f"{readable(name, page)} = {show_value(sort, value)} (it was {' or '.join(was)})")
+    return answers
+
+
+def forbidding_guards(monitor: Monitor, events: Sequence[Event], page: int, until: Event) -> list[str]:
+    """Guards without which the model explains the trace for this page up to and including the event that it cannot explain with them."""
+    configuration = monitor.one_page.configuration
+    found = []
+    for guard in configuration.system.guards:
+        if not configuration.keeps(guard.name):
+            continue
+        weaker = configuration.system.configure(dict(configuration.settings), [*configuration.removed, guard.name])
+        other = Monitor(weaker, monitor.vocabulary.header, 1)
+        other.chunk, other.differing = monitor.chunk, monitor.differing
+        view = PageView(other, events, page, until)
+        if view.sights and view.sights[-1].event is until:
+            last = view.sights[-1]
+            if view.automaton.after(view.final, last.meaning, last.role, last.in_sync):
+                found.append(guard.name)
+    return found
+
+
+def readable(name: str, page: int) -> str:
+    """A cell's name for people."""
+    if name.startswith("page."):
+        return f"page {page:#x} {name.removeprefix('page.').replace('_', ' ')}"
+    return name.replace("_", " ").replace(".", " ")
+
+
+def is_stale(automaton: Automaton, sight: Sight) -> bool:
+    """Was the hint honoured in this event certainly one that an earlier round had queued?"""
+    states = automaton.holding(sight.meaning.before, automaton.sets[sight.before])
+    for move in automaton.moves_for(sight.meaning, "own"):
+        if move.step.action.name == "accept-hint" and move.inputs.get("pop_newest") and len(apply(move, states)):
+            return False
+    return True
+
+
+def telling(step: ToldStep) -> str:
+    """A step in a few words: who did what, on which page, and whether the trace shows it."""
+    action = step.move.step.action
+    whose = {"own": "this page", "peer": "another page of the chunk", "stranger": "another page"}.get(step.move.step.role, "")
+    stale = " (queued in an earlier round)" if action.actor is Actor.DEVICE and step.move.inputs.get("pop_newest") == 0 else ""
+    shown = f"  [{step.event.source}]" if step.event is not None else "  (not in the trace)"
+    return f"{action.actor.value}: {action.name}{f' {whose}' if whose else ''}{stale}{shown}"

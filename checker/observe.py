@@ -1,0 +1,248 @@
+"""What an event says in the model's words: which action happened, or what was true.
+
+The model's own event names (`Action.event`) mean their action.  Real logs show less: an event there may stand for one of several actions,
+or happen only where a bit was seen to change.  This is the only place that knows such differences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+
+from balloonproof.checker.read.events import Event, Header
+from balloonproof.model.language import Action, Configuration
+from balloonproof.model.one_page import IdClass, OnePage, declared_fields
+from balloonproof.model.state import Hinting, Owner, Phase
+from balloonproof.model.terms import TRUE, Sort, Term, as_term, conj, disj, negate, substitute, variable
+
+COARSE_NAMES: Mapping[str, Sequence[str]] = {
+    "migration.sync-end": ("merge",),
+    "guest.dirty": ("write", "initialise"),
+    "host.hint": ("accept-hint",),
+    "host.command": ("take-start", "take-stop"),
+    "guest.start": ("send-start", "send-start-reread"),
+}
+"""Events of real logs that stand for one of several actions, or carry another name than the action's own."""
+
+IGNORED = frozenset(
+    {"migration.active", "migration.notify", "guest.config"}
+)
+"""Events that say nothing that the model does not know from others."""
+
+REQUIRED_ALWAYS = frozenset({"switch-over", "start-migration"})
+"""Actions that are never assumed to have happened unseen: a trace is of the migrations that it shows."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What one kind of event says.
+
+    `actions` may explain it (none: it is a statement, not a step); `before` and `after` restrict the states around the step;
+    `others` says that pages that are not named learn of it too.  `key` identifies the kind: equal keys mean equal meanings.
+    """
+
+    key: str
+    actions: tuple[str, ...] = ()
+    before: Term = TRUE
+    after: Term = TRUE
+    others_before: Term = TRUE
+    others: bool = False
+    opens_sync: bool = False
+    is_statement: bool = False
+
+
+def cell(name: str) -> Term:
+    """A variable of the one-page system."""
+    return variable(name, declared_fields()[name].sort)
+
+
+def is_value(name: str, value: Enum | bool) -> Term:
+    return cell(name) == value
+
+
+class Vocabulary:
+    """The events of one configuration and header: what they mean, and which actions may happen unseen."""
+
+    def __init__(self, one_page: OnePage, header: Header) -> None:
+        self.one_page, self.header = one_page, header
+        self.configuration: Configuration = one_page.configuration
+        self.actions: dict[str, Action] = {item.name: item for item in self.configuration.system.actions}
+        self.by_event: dict[str, tuple[str, ...]] = {}
+        for item in self.actions.values():
+            self.by_event[item.event] = (*self.by_event.get(item.event, ()), item.name)
+        for event, names in COARSE_NAMES.items():
+            known = tuple(name for name in names if name in self.actions)
+            if known:
+                self.by_event[event] = known
+        self._meanings: dict[object, Meaning] = {}
+        self.has_sync_windows = header.observes("migration.sync-begin")
+
+    def events_of(self, action: str) -> set[str]:
+        return {event for event, names in self.by_event.items() if action in names}
+
+    def is_about_pages(self, name: str) -> bool:
+        """Is it a step about one page?  (Logs that only count such steps say nothing of any page.)"""
+        return name in self.by_event and self.actions[self.by_event[name][0]].per_page
+
+    def may_be_unseen(self, action: str) -> bool:
+        """May the action have happened without an event in this trace?"""
+        if action in REQUIRED_ALWAYS:
+            return False
+        return not any(self.header.observes(event) for event in self.events_of(action) - {"guest.dirty"})
+
+    def unseen_condition(self, action: str) -> Term:
+        """Where an action that the trace does not always show may have happened unseen.
+
+        A write that sets the page's dirty bit is always logged as guest.dirty (QEMU memory_notdirty_write_access); one to a page that is dirty already is not.
+        """
+        if action in COARSE_NAMES["guest.dirty"] and self.header.observes("guest.dirty"):
+            return cell("page.logged")
+        return TRUE
+
+    def knows(self, name: str) -> bool:
+        return name in self.by_event or name in IGNORED or name.split(".")[0] in ("memory", "trace") or name in STATEMENTS
+
+    def meaning(self, event: Event) -> Meaning | None:
+        """What the event says; None if it says nothing.  UnknownEvent for a name that no action has."""
+        name = event.name
+        if name in IGNORED or (not event.pages and self.is_about_pages(name)):
+            return None
+        key = (name, event.flags, tuple(sorted(event.arguments.items()))) if name in _DETAILED else name
+        if key not in self._meanings:
+            self._meanings[key] = self._meaning(event)
+        return self._meanings[key]
+
+    def _meaning(self, event: Event) -> Meaning:
+        name = event.name
+        statement = STATEMENTS.get(name)
+        if statement is not None:
+            return statement(event)
+        if name == "host.hint":
+            return self._hint(event)
+        if name == "host.command":
+            return self._command(event)
+        actions = self.by_event.get(name)
+        if actions is None:
+            raise UnknownEvent(name, sorted({*self.by_event, *IGNORED, *STATEMENTS}))
+        if name == "migration.cleanup" and event.arguments.get("state") == "completed":
+            return Meaning(name + " completed")
+        noticed = any(item not in self.one_page.unnoticed for item in actions) and self.actions[actions[0]].per_page
+        return Meaning(name, actions, others=noticed and self._tells_others(actions))
+
+    def _tells_others(self, actions: Sequence[str]) -> bool:
+        """Does a page learn anything from another page's step: does it change something, or need more than a running VM?"""
+        for step in self.one_page.steps:
+            if step.action.name in actions and step.role in ("peer", "stranger"):
+                from balloonproof.model.terms import variables_of
+
+                asked = {term.name for term in variables_of([step.guard])} - set(t.name for t in step.inputs.values())
+                if step.updates or asked - {"running", "phase", "final"}:
+                    return True
+        return False
+
+    def _hint(self, event: Event) -> Meaning:
+        if "dropped" in event.flags:
+            return Meaning("host.hint dropped", ("drop-hint",), others=True)
+        cleared, count = event.arguments.get("cleared"), sum(size for _, size in event.pages)
+        if cleared is None or cleared not in (0, count):
+            return Meaning("host.hint", ("accept-hint",), others=True)
+        before = is_value("page.dirty", cleared == count)
+        return Meaning(f"host.hint dirty={cleared == count}", ("accept-hint",), before=before, others=True)
+
+    def _command(self, event: Event) -> Meaning:
+        """host.command id= current= status= with started, stopped or ignored: one command taken by the device, as uprobes see it."""
+        number, status = event.arguments.get("id"), event.arguments.get("status")
+        before, after = [], []
+        if isinstance(status, str) and status.upper() in Hinting.__members__:
+            before.append(is_value("hinting", Hinting[status.upper()]))
+        for flag, state in (("started", Hinting.START), ("stopped", Hinting.STOP)):
+            if flag in event.flags:
+                after.append(is_value("hinting", state))
+        actions: tuple[str, ...] = COARSE_NAMES["host.command"]
+        if isinstance(number, int) and number > 1:
+            actions = ("take-start",)
+            if self.configuration.setting("command-id-buffer") == "shared" and "current" in event.arguments:
+                kind = IdClass.CURRENT if number == event.arguments["current"] else IdClass.OLD
+                before.append(is_value("active", kind))
+        key = f"host.command {sorted(event.flags)} {number} {status} {event.arguments.get('current')}"
+        return Meaning(key, actions, before=conj(*before), after=conj(*after))
+
+
+class UnknownEvent(ValueError):
+    """An event name that neither the system's actions nor the known statements have."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        import difflib
+
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        super().__init__(f"unknown event {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))
+        self.known = known
+
+
+_IN_USE = conj(is_value("page.relied", True), disj(is_value("page.owner", Owner.USED), cell("page.holds_ring")))
+LOST = conj(is_value("page.relied", True), negate(cell("page.copied")))
+
+
+def _differs(event: Event) -> Meaning:
+    """The two sides' memory was compared: these pages differ, and this is what the guest used them for."""
+    kind = event.arguments.get("class", "unknown")
+    content = disj(negate(cell("page.relied")), negate(cell("page.copied")))
+    what = {
+        "used": conj(_IN_USE, LOST),
+        "free": is_value("page.owner", Owner.FREE) & negate(cell("page.holds_ring")),
+        "held": is_value("page.owner", Owner.HINTED),
+    }.get(str(kind), content)
+    return Meaning(f"memory.differs {kind}", before=what, is_statement=True)
+
+
+def _compared(event: Event) -> Meaning:
+    """The two sides' memory was compared: these pages are equal unless named by memory.differs."""
+    return Meaning("memory.compared", before=negate(LOST), is_statement=True)
+
+
+def _bitmap(event: Event) -> Meaning:
+    """The migration's dirty bitmap right after a sync: exactly these pages are set."""
+    here = is_value("phase", Phase.AFTER_SYNC)
+    return Meaning(
+        "migration.bitmap",
+        before=conj(here, is_value("page.dirty", True)),
+        others_before=conj(here, is_value("page.dirty", False)),
+        others=True,
+        is_statement=True,
+    )
+
+
+def _ring(event: Event) -> Meaning:
+    """These pages, and no others, hold the used ring of the free page queue."""
+    ring = cell("page.holds_ring")
+    return Meaning("guest.ring", before=ring, others_before=negate(ring), others=True, is_statement=True)
+
+
+STATEMENTS: Mapping[str, Callable[[Event], Meaning]] = {
+    "guest.ring": _ring,
+    "memory.differs": _differs,
+    "memory.compared": _compared,
+    "migration.bitmap": _bitmap,
+    "migration.sync-begin": lambda event: Meaning("migration.sync-begin", opens_sync=True),
+    "trace.dropped": lambda event: Meaning("trace.dropped"),
+}
+
+_DETAILED = frozenset({"host.hint", "host.command", "memory.differs", "migration.cleanup"})
+
+
+@cache
+def _known_cells() -> dict[str, Sort]:
+    return {name: item.sort for name, item in declared_fields().items()}
+
+
+def in_system(term: Term, one_page: OnePage) -> Term:
+    """A predicate over all declared variables, with those that the system never changes replaced by their value."""
+    fixed = {
+        variable(name, sort): as_term(declared_fields()[name].initial, sort)
+        for name, sort in _known_cells().items()
+        if name not in one_page.variables
+    }
+    return substitute(term, fixed)
+

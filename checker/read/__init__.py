@@ -1,0 +1,61 @@
+"""Reads what happened: text becomes a :class:`Trace`, whether it was written by this project, QEMU, or Linux.
+
+- :mod:`~balloonproof.checker.read.events`: what a trace is.
+- :mod:`~balloonproof.checker.read.native`: the native format; :mod:`~balloonproof.checker.read.record`: foreign logs
+  of one migration, merged, from ``qemu`` (logs of either side), ``probes`` (ftrace text), ``sends`` (which pages were
+  sent when), ``host`` and ``guest`` (events of either side), ``comparison`` (the truth, if memory was compared).
+- :mod:`~balloonproof.checker.read.sources`: files, plain or compressed, known by their content.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ...grammar import TraceInputError, TraceSyntaxError
+from .events import Event, Expectation, Header, Pages, Source, Trace
+from .native import format_event, read_native, write_native, write_native_file
+from .record import read_record, record_files
+from .sources import Kind, lines, recognise
+
+__all__ = [
+    "Event",
+    "Expectation",
+    "Header",
+    "Pages",
+    "Source",
+    "Trace",
+    "TraceInputError",
+    "TraceSyntaxError",
+    "format_event",
+    "read_native",
+    "read_record",
+    "read_trace",
+    "write_native",
+    "write_native_file",
+]
+
+
+def read_trace(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Trace:
+    """Reads one native trace (``-``: from standard input), or the logs of one migration (files, or their directory).
+
+    Raises :class:`TraceInputError` if a file cannot be read or the files do not go together, and
+    :class:`TraceSyntaxError`, with file, line and column, at text that is not of its format.
+    """
+    files = ["-"] if paths == "-" or paths == ["-"] else record_files(paths)
+    if files == ["-"]:
+        return read_native("-")
+    if "-" in files:
+        raise TraceInputError("-", "standard input holds one native trace, and is read by itself")
+    if not files:
+        raise TraceInputError(str(paths), "no files to read")
+    kinds = [recognise(path) for path in files]
+    if Kind.NATIVE not in kinds:
+        if len(files) == 1 and kinds[0] is Kind.IGNORED:
+            next(lines(files[0]), None)  # says so if the file is empty, damaged, or not text
+            raise TraceInputError(files[0], "not a trace: expected a native trace, a QEMU trace log, or ftrace text")
+        return read_record(files)
+    if len(files) > 1:
+        native = files[kinds.index(Kind.NATIVE)]
+        raise TraceInputError(native, "a native trace is read by itself, not together with other files")
+    return read_native(files[0])

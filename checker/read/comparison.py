@@ -1,0 +1,80 @@
+"""Reads a comparison of guest memory on both sides after a migration: the truth that a verdict is held against.
+
+A table with a header line: ``pfn``, ``class`` (the guest's own use of the page), and either ``held_by_balloon`` or the
+order of the last send and the last hint of the page. It lists only pages that differ.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from ...grammar import TraceSyntaxError
+from .events import Source
+from .sources import lines
+
+HINT_BLOCK = 1024
+"""Pages in one hint of a Linux guest: order 10, aligned."""
+
+_USED = frozenset({"used", "tail", "ref0"})
+
+
+def read_comparison(path: str) -> dict[str, tuple[list[int], Source]]:
+    """The pages that differ, by class: ``used``, ``free``, ``held``, ``ballooned``, ``unknown``; and where it says so.
+
+    ``held``: inside a block that the balloon driver hinted and still owns, so that its content means nothing.
+    """
+    columns: list[str] = []
+    rows: list[tuple[int, int, Mapping[str, str]]] = []
+    for number, text in lines(path):
+        cells = text.split("\t")
+        if not columns:
+            columns = cells
+            continue
+        if len(cells) != len(columns):
+            found = f"{len(cells)} columns"
+            raise TraceSyntaxError(path, number, 1, found, (f"{len(columns)} columns",), text)
+        row = dict(zip(columns, cells, strict=True))
+        try:
+            rows.append((int(row["pfn"], 16), number, row))
+        except ValueError:
+            raise TraceSyntaxError(path, number, 1, repr(row["pfn"]), ("hex page number",), text) from None
+    held = _held_blocks(rows)
+    classes: dict[str, tuple[list[int], Source]] = {}
+    for page, number, cells_of in rows:
+        name = _class(page, cells_of, held)
+        classes.setdefault(name, ([], Source(path, number)))[0].append(page)
+    return classes
+
+
+def _class(page: int, row: Mapping[str, str], held: set[int]) -> str:
+    guest_class = row["class"]
+    if guest_class.startswith("buddy") or guest_class == "pcp":
+        return "free"
+    if guest_class == "offline":
+        return "ballooned"
+    if row.get("held_by_balloon") == "True":
+        return "held"
+    if "held_by_balloon" not in row and page // HINT_BLOCK in held and _hinted_last(row):
+        return "held"
+    return "used" if guest_class in _USED else "unknown"
+
+
+def _held_blocks(rows: list[tuple[int, int, Mapping[str, str]]]) -> set[int]:
+    """Blocks whose differing pages look like one order-10 page: only the first of them carries a reference."""
+    blocks: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for page, _, row in rows:
+        blocks[page // HINT_BLOCK].append((page % HINT_BLOCK, row["class"]))
+    return {
+        block
+        for block, pages in blocks.items()
+        if any(name == "ref0" for _, name in pages)
+        and all(name == "ref0" or (offset == 0 and name == "used") for offset, name in pages)
+    }
+
+
+def _hinted_last(row: Mapping[str, str]) -> bool:
+    try:
+        return int(row["last_hint_seq"]) > int(row["last_sent_seq"])
+    except (KeyError, ValueError):
+        return False

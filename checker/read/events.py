@@ -1,0 +1,86 @@
+"""What a trace is, once read: a header that says what could be observed, and events in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+Pages = tuple[tuple[int, int], ...]
+"""Ranges of guest pages, each (first page number, count)."""
+
+NO_ARGUMENTS: Mapping[str, str | int] = {}
+NO_FLAGS: frozenset[str] = frozenset()
+
+
+class Source(NamedTuple):
+    """Where an event was read: the file and its line (from 1)."""
+
+    path: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+class Event(NamedTuple):
+    """One observed event. Names are ``family.name``, as in ``migration.send``."""
+
+    time: int
+    """Nanoseconds since the start of the trace."""
+    name: str
+    pages: Pages = ()
+    arguments: Mapping[str, str | int] = NO_ARGUMENTS
+    flags: frozenset[str] = NO_FLAGS
+    source: Source = Source("", 0)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The verdict that the author of a trace expects, and of a reject the page and the property, if stated."""
+
+    verdict: str
+    page: int | None = None
+    property: str | None = None
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known before the first event.
+
+    ``observed`` holds event names ("host.hint") and families ("migration.*"): every event of these is in the trace,
+    and any other may have happened unseen. ``without`` names the guards that the recorded system lacked.
+    """
+
+    pages: int | None = None
+    page_size: int | None = None
+    chunk_pages: int | None = None
+    system: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    observed: tuple[str, ...] = ()
+    expect: Expectation | None = None
+
+    def observes(self, name: str) -> bool:
+        """Whether every event of this name is in the trace."""
+        return name in self.observed or f"{name.split('.')[0]}.*" in self.observed
+
+
+@dataclass
+class Trace:
+    """A header, the events in order of time, and notes on what the reader skipped, counted, matched or aligned."""
+
+    header: Header
+    events: Sequence[Event]
+    notes: list[str] = field(default_factory=list)
+
+
+def merge_ranges(pages: Pages) -> Pages:
+    """Joins each range to the one before it where it continues it; order and repetitions stay."""
+    merged: list[tuple[int, int]] = []
+    for first, count in pages:
+        if merged and merged[-1][0] + merged[-1][1] == first:
+            merged[-1] = (merged[-1][0], merged[-1][1] + count)
+        else:
+            merged.append((first, count))
+    return tuple(merged)

@@ -1,0 +1,266 @@
+"""Reads and writes the native trace format (``grammar/trace.lark``)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from ...grammar import Line, TraceInputError, TraceSyntaxError, line_parser
+from .events import NO_ARGUMENTS, NO_FLAGS, Event, Expectation, Header, Pages, Source, Trace, merge_ranges
+from .sources import lines
+
+VERSION = 1
+_QUANTITIES = {"pages": "pages", "page-size": "page_size", "chunk-pages": "chunk_pages"}
+_HEX_KEYS = frozenset({"id", "current"})
+
+
+def read_native(source: str | os.PathLike[str] | TextIO) -> Trace:
+    """Reads a native trace from a path (``-`` for standard input, compressed or not) or an open text stream.
+
+    Raises :class:`TraceSyntaxError` for text that is not of the format, and for events out of order or outside the
+    guest's memory; :class:`TraceInputError` if the file cannot be read.
+    """
+    if isinstance(source, str | os.PathLike):
+        path = os.fspath(source)
+        return _read(lines(path), path)
+    path = getattr(source, "name", None) or "<text>"
+    return _read(_stream_lines(source, str(path)), str(path))
+
+
+def write_native(trace: Trace, stream: TextIO) -> None:
+    """Writes a trace; reading it back gives the same header and events, except for where they were read.
+
+    Notes become comments. Raises :class:`ValueError` for an event that the format cannot hold.
+    """
+    match = line_parser("trace").match
+    for text in _header_lines(trace.header):
+        if match(text) is None:
+            raise ValueError(f"the trace format cannot hold this header line: {text!r}")
+        stream.write(text + "\n")
+    for note in trace.notes:
+        stream.write("# " + " ".join(note.split()) + "\n")
+    for event in trace.events:
+        text = format_event(event)
+        line = match(text)
+        if line is None or _event(line[1], event.source) != event._replace(pages=merge_ranges(event.pages)):
+            raise ValueError(f"the trace format cannot hold this event: {text!r}")
+        stream.write(text + "\n")
+
+
+def write_native_file(trace: Trace, path: str | os.PathLike[str]) -> None:
+    """Writes a trace to a file as a whole or not at all: an interrupted run leaves no half-written file."""
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with open(handle, "w", encoding="utf-8") as stream:
+            write_native(trace, stream)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def format_event(event: Event) -> str:
+    """An event as its line in the native format."""
+    parts = [_format_time(event.time), event.name]
+    if event.pages:
+        ranges = (f"{first:#x}+{count}" if count != 1 else f"{first:#x}" for first, count in merge_ranges(event.pages))
+        parts.append("pages=" + ",".join(ranges))
+    for key, value in event.arguments.items():
+        in_hex = key in _HEX_KEYS and isinstance(value, int) and value >= 0
+        parts.append(f"{key}={value:#x}" if in_hex else f"{key}={value}")
+    parts.extend(sorted(event.flags))
+    return " ".join(parts)
+
+
+def _format_time(nanoseconds: int) -> str:
+    seconds, rest = divmod(nanoseconds, 10**9)
+    return f"{seconds}.{rest:09d}" if rest % 1000 else f"{seconds}.{rest // 1000:06d}"
+
+
+def _header_lines(header: Header) -> Iterator[str]:
+    yield f"balloonproof trace {VERSION}"
+    quantities = [f"{key}={getattr(header, name)}" for key, name in _QUANTITIES.items() if getattr(header, name)]
+    if quantities:
+        yield " ".join(["guest", *quantities])
+    if header.system is not None:
+        yield " ".join(["system", header.system, *(f"{key}={value}" for key, value in header.settings.items())])
+    if header.without:
+        yield " ".join(["without", *header.without])
+    if header.observed:
+        yield " ".join(["observed", *header.observed])
+    if header.expect is not None:
+        page = [] if header.expect.page is None else [f"page={header.expect.page:#x}"]
+        rule = [] if header.expect.property is None else [f"property={header.expect.property}"]
+        yield " ".join(["expect", header.expect.verdict, *page, *rule])
+
+
+def _stream_lines(stream: TextIO, path: str) -> Iterator[tuple[int, str]]:
+    number = 0
+    for number, text in enumerate(stream, 1):
+        if not text.endswith("\n"):
+            expected = ("end of line (the file ends inside a line)",)
+            raise TraceSyntaxError(path, number, len(text) + 1, "end of file", expected, text)
+        yield number, text[:-1]
+    if number == 0:
+        raise TraceInputError(path, "the file is empty")
+
+
+@dataclass
+class _Reader:
+    """The state of reading one trace: the header so far, and which of its lines were seen."""
+
+    path: str
+    header: dict[str, object] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    text: str = ""
+
+    def error(self, line: int, column: int, found: str, *expected: str) -> TraceSyntaxError:
+        return TraceSyntaxError(self.path, line, column, found, expected, self.text)
+
+    def column(self, part: str) -> int:
+        """Where (from 1) a word stands in the current line."""
+        return self.text.find(part) + 1
+
+
+def _read(numbered: Iterable[tuple[int, str]], path: str) -> Trace:
+    parser = line_parser("trace")
+    reader = _Reader(path)
+    events: list[Event] = []
+    append, match = events.append, parser.match
+    last = 0
+    limit: int | None = None
+    for number, raw in numbered:
+        reader.text = text = raw.rstrip()
+        kind, fields = match(text) or parser.parse_with_grammar(text, number, path)
+        if not kind:  # blank, or a comment alone
+            continue
+        if kind != "event":
+            _read_header_line(reader, Line(number, kind, fields), after_events=bool(events))
+            continue
+        if not events:
+            _check_magic(reader, number)
+            limit = reader.header.get("pages")  # type: ignore[assignment]
+        event = _event(fields, Source(path, number))
+        if event.time < last:
+            raise reader.error(number, 1, fields["time"], f"a time not before {_format_time(last)}")
+        if limit is not None:
+            for first, count in event.pages:
+                if first + count > limit:
+                    found = f"pages {first:#x}+{count}"
+                    raise reader.error(number, reader.column("pages="), found, f"pages below {limit:#x}")
+        last = event.time
+        append(event)
+    if not events:
+        reader.text = ""
+        _check_magic(reader, 1)
+    return Trace(Header(**reader.header), events)  # type: ignore[arg-type]
+
+
+def _check_magic(reader: _Reader, number: int) -> None:
+    if "magic" not in reader.seen:
+        found = repr(reader.text[:24]) if reader.text else "end of file"
+        raise reader.error(number, 1, found, f"'balloonproof trace {VERSION}' as the first line")
+
+
+def _read_header_line(reader: _Reader, line: Line, after_events: bool) -> None:
+    number, kind, fields = line
+    if kind == "magic":
+        if reader.seen or after_events:
+            raise reader.error(number, 1, "a second 'balloonproof trace' line", "a header line or an event")
+        if int(fields["version"]) != VERSION:
+            raise reader.error(
+                number, reader.column(fields["version"]), f"version {fields['version']}", f"version {VERSION}"
+            )
+        reader.seen.add(kind)
+        return
+    _check_magic(reader, number)
+    if after_events:
+        raise reader.error(
+            number, 1, f"the header line '{kind}'", "an event (header lines come before the first event)"
+        )
+    if kind in reader.seen and kind in ("guest", "system", "expect"):
+        raise reader.error(number, 1, f"a second '{kind}' line", "another header line or an event")
+    reader.seen.add(kind)
+    header = reader.header
+    if kind == "guest":
+        quantities = (part.split("=") for part in fields["quantities"].split())
+        header |= {_QUANTITIES[key]: _number(value) for key, value in quantities}
+    elif kind == "system":
+        header |= {"system": fields["system_name"], "settings": _settings(fields)}
+    elif kind in ("without", "observed"):
+        names = fields["guards" if kind == "without" else "patterns"].split()
+        earlier = header.get(kind, ())
+        assert isinstance(earlier, tuple)
+        header[kind] = earlier + tuple(names)
+    elif kind == "expect":
+        header[kind] = _expectation(reader, number, fields)
+
+
+def _settings(fields: Mapping[str, str]) -> dict[str, str]:
+    settings = fields.get("settings")
+    return dict(part.split("=", 1) for part in settings.split()) if settings else {}
+
+
+def _expectation(reader: _Reader, number: int, fields: Mapping[str, str]) -> Expectation:
+    settings = _settings(fields)
+    for key in settings.keys() - {"page", "property"}:
+        raise reader.error(number, reader.column(f"{key}="), repr(key), "page", "property")
+    page = settings.get("page")
+    value = None if page is None else _value(page)
+    if isinstance(value, str):
+        raise reader.error(number, reader.column("page=") + len("page="), repr(page), "number")
+    return Expectation(fields["verdict"], value, settings.get("property"))
+
+
+def _event(fields: Mapping[str, str], source: Source) -> Event:
+    seconds, _, fraction = fields["time"].partition(".")
+    time = int(seconds) * 10**9 + (int(fraction.ljust(9, "0")) if fraction else 0)
+    text = fields.get("arguments")
+    if not text:
+        return Event(time, fields["name"], (), NO_ARGUMENTS, NO_FLAGS, source)
+    pages: Pages = ()
+    arguments: dict[str, str | int] = {}
+    flags: list[str] = []
+    for part in text.split():
+        key, equals, value = part.partition("=")
+        if not equals:
+            flags.append(part)
+        elif key == "pages":
+            pages += tuple(_range(one) for one in value.split(","))
+        else:
+            arguments[key] = _value(value)
+    return Event(
+        time, fields["name"], pages, arguments or NO_ARGUMENTS, frozenset(flags) if flags else NO_FLAGS, source
+    )
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, plus, count = text.partition("+")
+    return _number(first), int(count) if plus else 1
+
+
+def _number(text: str) -> int:
+    return int(text, 16) if text.startswith("0x") else int(text)
+
+
+def _value(text: str) -> str | int:
+    """A value as a number if it is written as one (decimal, or hexadecimal with 0x), else as text."""
+    digits = text[1:] if text.startswith("-") else text
+    if digits.isdecimal():
+        return int(text)
+    if text.startswith("0x"):
+        try:
+            return int(text.replace("_", "."), 16)
+        except ValueError:
+            return text
+    return text

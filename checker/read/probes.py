@@ -1,0 +1,101 @@
+"""Reads ftrace text (``grammar/ftrace.lark``): uprobes in the source's QEMU, and kprobes in the guest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ...grammar import line_parser
+from .sources import lines
+
+GUEST_KINDS = frozenset(
+    {"add_out", "add_in", "fph_run", "fph_return", "fph_return_ret", "bal_changed", "mm_page_alloc", "mm_page_free"}
+)
+_GUEST_QUEUE = '"free_page_vq"'
+
+
+class Probe(NamedTuple):
+    """One line. ``time`` is nanoseconds of a clock in seconds, or ticks of a clock in ticks (``x86-tsc``)."""
+
+    time: int
+    line: int
+    thread: str
+    comm: str
+    kind: str
+    fields: Mapping[str, str]
+
+
+class Header(NamedTuple):
+    """A 64-bit word that a thread put on a stream; some of them are page headers."""
+
+    time: int
+    line: int
+    thread: str
+    value: int
+
+
+@dataclass
+class ProbeLog:
+    """The probes of one file, in its order; words put on streams apart, as there are many."""
+
+    path: str
+    probes: list[Probe] = field(default_factory=list)
+    headers: list[Header] = field(default_factory=list)
+    other: int = 0
+    lost: list[tuple[int, int, int]] = field(default_factory=list)
+    """Overruns of the ring buffer: the time of the probe before, line, number of events lost."""
+    ticks: bool = False
+    """Whether times are ticks, not nanoseconds."""
+
+    @property
+    def is_guest(self) -> bool:
+        return self.ticks or any(probe.kind in GUEST_KINDS for probe in self.probes)
+
+
+def read_probes(path: str) -> ProbeLog:
+    """Reads one ftrace file. Raises :class:`TraceSyntaxError` at a malformed line."""
+    log = ProbeLog(path)
+    add_header, add_probe = log.headers.append, log.probes.append
+    time = 0
+    for number, kind, fields in line_parser("ftrace").parse(lines(path), path):
+        if kind == "comment":
+            continue
+        if kind == "lost":
+            log.lost.append((time, number, int(fields["lost_count"])))
+            continue
+        if kind == "other":
+            log.other += 1
+            continue
+        seconds, point, fraction = fields["time"].partition(".")
+        if point:
+            time = int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9])
+        else:
+            time, log.ticks = int(seconds), True
+        if kind == "put_be64":
+            add_header(Header(time, number, fields["tid"], int(fields["value"], 16)))
+        elif fields.get("vq") in (None, _GUEST_QUEUE):
+            add_probe(Probe(time, number, fields["tid"], fields["comm"].strip(), kind, fields))
+        else:
+            log.other += 1
+    return log
+
+
+def words(fields: Mapping[str, str]) -> list[int]:
+    """The 64-bit words of one quarter of a bitmap snapshot, in order."""
+    parts = (fields[f"words{i}"] for i in range(4))
+    return [int(word, 16) for part in parts for word in part[1:-1].split(",")]
+
+
+def set_bits(bitmap: list[int]) -> tuple[tuple[int, int], ...]:
+    """The ranges (first, count) of bits set in a bitmap of 64-bit words, lowest bit first."""
+    number = int.from_bytes(b"".join(word.to_bytes(8, "little") for word in bitmap), "little")
+    bits = bin(number)[:1:-1]  # lowest bit first, without the "0b"
+    ranges = []
+    start = bits.find("1")
+    while start >= 0:
+        end = bits.find("0", start)
+        end = len(bits) if end < 0 else end
+        ranges.append((start, end - start))
+        start = bits.find("1", end)
+    return tuple(ranges)

@@ -1,0 +1,140 @@
+"""Reads QEMU trace logs (``grammar/qemu_log.lark``) into what they say about a migration, on either side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from ...grammar import line_parser
+from .sources import lines
+
+PAGE_BITS = 12
+# RAM_SAVE_FLAG_* of QEMU's migration/ram.c
+FLAG_ZERO, FLAG_PAGE, FLAG_CONTINUE, FLAG_XBZRLE = 0x02, 0x08, 0x20, 0x40
+PAGE_FLAGS = FLAG_ZERO | FLAG_PAGE | FLAG_XBZRLE
+
+_STEPS = frozenset(
+    {"migrate_set_state", "vm_state_notify", "runstate_set", "savevm_state_cleanup", "migration_bitmap_sync_start",
+     "migration_bitmap_sync_end"}
+)  # fmt: skip
+
+
+class Step(NamedTuple):
+    """A line about the migration as a whole. Times are nanoseconds since the epoch."""
+
+    time: int
+    line: int
+    thread: str | None
+    kind: str
+    fields: Mapping[str, str]
+    previous: tuple[int, int]
+    """Time and line of what the same thread logged before; of this line itself if that is not known."""
+
+
+class Save(NamedTuple):
+    """The source sends a page that is not zero (``ram_save_page``)."""
+
+    time: int
+    line: int
+    block: str
+    offset: int
+
+
+class Load(NamedTuple):
+    """The destination loads a page (``ram_load_loop``); ``section`` counts the sections of RAM from 0."""
+
+    time: int
+    line: int
+    block: str
+    offset: int
+    flags: int
+    section: int
+
+
+class Section(NamedTuple):
+    """A section of the stream that holds RAM, as the source wrote it."""
+
+    start: int
+    line: int
+    end: int
+
+
+@dataclass
+class QemuLog:
+    """What one log tells, each list in the order of the log."""
+
+    path: str
+    steps: list[Step] = field(default_factory=list)
+    dirty: list[tuple[int, int, int]] = field(default_factory=list)
+    """Guest writes to clean pages: time, line, RAM address."""
+    saves: list[Save] = field(default_factory=list)
+    loads: list[Load] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+    load_sections: int = 0
+    postcopy_loads: int = 0
+    other: int = 0
+    """Lines of events that are of no interest here."""
+    first: int = 0
+    last: int = 0
+
+    @property
+    def is_source(self) -> bool:
+        """Whether this is the log of the side that sends (or of a guest that was never received)."""
+        if self.saves or any(step.kind == "migration_bitmap_sync_start" for step in self.steps):
+            return True
+        receives = self.load_sections or self.loads or self.postcopy_loads
+        return not receives and not any("inmigrate" in step.fields.values() for step in self.steps)
+
+    def threads_that_sync(self) -> set[str]:
+        """The ids of the migration threads."""
+        return {s.thread for s in self.steps if s.kind == "migration_bitmap_sync_start" and s.thread is not None}
+
+
+def read_qemu_log(path: str) -> QemuLog:
+    """Reads a log of either side. Raises :class:`TraceSyntaxError` at a malformed line."""
+    log = QemuLog(path)
+    add_dirty, add_save, add_load = log.dirty.append, log.saves.append, log.loads.append
+    last_of_thread: dict[str | None, tuple[int, int]] = {}
+    open_section: tuple[int, int] | None = None
+    time = 0
+    for number, kind, fields in line_parser("qemu_log").parse(lines(path), path):
+        thread = fields["tid"]
+        time = _nanoseconds(fields)
+        log.first = log.first or time
+        if kind == "memory_notdirty_write_access":
+            add_dirty((time, number, int(fields["ram_addr"], 16)))
+        elif kind == "ram_save_page":
+            add_save(Save(time, number, fields["block"], int(fields["offset"], 16)))
+        elif kind == "ram_load_loop":
+            flags = int(fields["flags"], 16)
+            if flags & PAGE_FLAGS:
+                add_load(Load(time, number, fields["block"], int(fields["offset"], 16), flags, log.load_sections - 1))
+        elif kind in _STEPS:
+            previous = last_of_thread.get(thread, (time, number)) if thread is not None else (time, number)
+            log.steps.append(Step(time, number, thread, kind, fields, previous))
+        elif kind == "ram_load_start":
+            log.load_sections += 1
+        elif kind == "savevm_section_start":
+            open_section = (time, number) if fields["section"] == "ram" else None
+        elif kind == "savevm_section_end" and open_section is not None:
+            log.sections.append(Section(*open_section, time))
+            open_section = None
+        elif kind == "ram_load_postcopy_loop":
+            log.postcopy_loads += bool(int(fields["flags"], 16) & PAGE_FLAGS)
+        else:
+            log.other += 1
+        last_of_thread[thread] = (time, number)
+    log.last = time
+    if open_section is not None:
+        log.sections.append(Section(*open_section, time))
+    return log
+
+
+def _nanoseconds(fields: Mapping[str, str]) -> int:
+    """The time of a line, with either prefix, in nanoseconds since the epoch."""
+    if fields["tid"] is not None:
+        return int(fields["seconds"]) * 1_000_000_000 + int(fields["microseconds"]) * 1000
+    moment = datetime.fromisoformat(fields["iso_time"])
+    return int(moment.replace(microsecond=0).timestamp()) * 1_000_000_000 + moment.microsecond * 1000

@@ -1,0 +1,135 @@
+"""Opens the files of a trace, plain or compressed, and recognises what each of them is by its content."""
+
+from __future__ import annotations
+
+import lzma
+import sys
+import zlib
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any, BinaryIO
+
+import zstandard
+
+from ...grammar import TraceInputError, TraceSyntaxError, line_parser
+
+_BLOCK = 1 << 20
+_STDIN = "-"
+_MAGIC = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\x00", "xz"))
+_SNIFFED_BYTES = 1 << 14
+
+
+class Kind(Enum):
+    """What a file holds."""
+
+    NATIVE = "native trace"
+    QEMU_LOG = "QEMU trace log"
+    FTRACE = "ftrace text"
+    RAM_COMPARISON = "comparison of guest memory"
+    COMMAND_LINE = "QEMU command line"
+    IGNORED = "nothing that is read here"
+
+
+def lines(path: str) -> Iterator[tuple[int, str]]:
+    """The lines of a text file with their numbers (from 1), without line ends; ``-`` is standard input.
+
+    Files compressed by gzip, zstd or xz are recognised by content. Raises :class:`TraceInputError` if the file is
+    missing, empty or damaged, and :class:`TraceSyntaxError` at a byte that is not UTF-8 or a last line without an end.
+    """
+    number, rest, empty = 1, b"", True
+    for block in _blocks(path):
+        empty = empty and not block
+        block = rest + block
+        end = block.rfind(b"\n") + 1
+        rest = block[end:]
+        for text in _decode(block[:end], path, number).split("\n")[:-1]:
+            yield number, text
+            number += 1
+    if rest:
+        text = _decode(rest, path, number)
+        raise TraceSyntaxError(
+            path, number, len(text) + 1, "end of file", ("end of line (the file ends inside a line)",), text
+        )
+    if empty:
+        raise TraceInputError(path, "the file is empty")
+
+
+def read_text(path: str) -> str:
+    """A small file as a whole; its last line needs no end, and what is not UTF-8 is replaced."""
+    return b"".join(_blocks(path)).decode("utf-8", errors="replace")
+
+
+def recognise(path: str) -> Kind:
+    """What a file holds, by its first lines. A file that is not text, or empty, is :attr:`Kind.IGNORED`."""
+    block = next(_blocks(path), b"")
+    if b"\0" in block[:_SNIFFED_BYTES]:
+        return Kind.IGNORED
+    return _recognise_lines(block[:_SNIFFED_BYTES].decode("utf-8", errors="replace").split("\n"))
+
+
+def _recognise_lines(first: list[str]) -> Kind:
+    said = [text for text in first if text.strip() and not text.lstrip().startswith("#")]
+    if said and said[0].startswith("balloonproof"):
+        return Kind.NATIVE
+    for name, kind in (("qemu_log", Kind.QEMU_LOG), ("ftrace", Kind.FTRACE)):
+        if any(line_parser(name).match(text) for text in said[:3]):
+            return kind
+    if said and said[0].startswith("pfn\tclass\t"):
+        return Kind.RAM_COMPARISON
+    if said and len(said) <= 3 and "qemu-system" in said[0].split(" ")[0]:
+        return Kind.COMMAND_LINE
+    return Kind.IGNORED
+
+
+def _decode(block: bytes, path: str, number: int) -> str:
+    try:
+        return block.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = block[: error.start]
+        start = before.rfind(b"\n") + 1
+        text = before[start:].decode("utf-8")
+        found = f"the byte 0x{block[error.start]:02x}"
+        line = number + before.count(b"\n")
+        raise TraceSyntaxError(
+            path, line, len(text) + 1, found, ("UTF-8 text",), text + "\N{REPLACEMENT CHARACTER}"
+        ) from None
+
+
+def _blocks(path: str) -> Iterator[bytes]:
+    try:
+        if path == _STDIN:
+            yield from _decompressed(sys.stdin.buffer, path)
+            return
+        with open(path, "rb") as file:
+            yield from _decompressed(file, path)
+    except OSError as error:
+        raise TraceInputError(path, f"cannot be read: {error.strerror or error}") from None
+
+
+def _decompressed(file: BinaryIO, path: str) -> Iterator[bytes]:
+    block = file.read(_BLOCK)
+    codec = next((name for magic, name in _MAGIC if block.startswith(magic)), None)
+    if codec is None:
+        while block:
+            yield block
+            block = file.read(_BLOCK)
+        return
+    decoder = _decoder(codec)
+    finished = False
+    try:
+        while block:
+            if finished:  # another member of the same file
+                decoder, finished = _decoder(codec), False
+            yield decoder.decompress(block)
+            finished = decoder.eof
+            block = (decoder.unused_data if finished else b"") or file.read(_BLOCK)
+    except (zlib.error, zstandard.ZstdError, lzma.LZMAError, EOFError) as error:
+        raise TraceInputError(path, f"the {codec} data is damaged: {error}") from None
+    if not finished:
+        raise TraceInputError(path, f"the {codec} data ends early")
+
+
+def _decoder(codec: str) -> Any:
+    if codec == "gzip":
+        return zlib.decompressobj(wbits=31)
+    return zstandard.ZstdDecompressor().decompressobj() if codec == "zstd" else lzma.LZMADecompressor()
