@@ -1,7 +1,9 @@
 """Sets of possible states: what a page can be in, given what was seen of it so far.
 
-Derived from the model's compiled one-page steps and nothing else.  A set is a sorted array of packed states under a small number; what an event makes of a
-set is computed once and remembered, so a long trace costs a table look-up per event.  Steps that the trace does not show are taken as often as possible
+Derived from the model's compiled one-page steps and nothing else.  A set is a sorted array of packed states under a small number;
+what an event makes of a
+set is computed once and remembered, so a long trace costs a table look-up per event.  Steps that the trace does not show are
+taken as often as possible
 between events (the closure).
 """
 
@@ -10,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-
 from balloonproof.checker.observe import Meaning, Vocabulary, in_system
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
 from balloonproof.model.one_page import OnePage
@@ -110,5 +111,3 @@ class Automaton:
     def show(self, state: int) -> dict[str, str]:
         """A state's variables as printed values."""
         return {name: self.layout.sorts[name].values[value] for name, value in self.layout.unpack(state).items()}
-
-

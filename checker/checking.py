@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from balloonproof.checker.explain import PageView, forbidding_guards, is_stale, needed, telling
 from balloonproof.checker.monitor import Judgement, Monitor
-from balloonproof.checker.observe import UnknownEvent
-from balloonproof.checker.read import Event, Trace, TraceSyntaxError, read_trace
+from balloonproof.checker.observe import IGNORED, UnknownEvent
+from balloonproof.checker.read import Event, Trace, TraceInputError, read_trace
 from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report
-from balloonproof.model.language import Configuration
-from balloonproof.model.systems import find_system
+from balloonproof.model.language import Configuration, UnknownName
+from balloonproof.model.prove.reachability import Progress, silent
+from balloonproof.model.systems import SYSTEMS, find_system
 
 EXPLAINED = 20
 """How many findings are explained in full; the others are counted."""
 
 
-def configuration_of(
-    trace: Trace, system: str | None = None, settings: Mapping[str, str] | None = None, without: Sequence[str] = ()
-) -> Configuration:
+def configuration_of(trace: Trace, system: str | None = None, settings: Mapping[str, str] | None = None, without: Sequence[str] = ()) -> Configuration:
     """The model to check a trace against: its header's, changed by what the caller says.  UnknownName for a name that does not exist."""
     header = trace.header
     found = find_system(system or header.system or "hinting")
@@ -34,15 +34,69 @@ def check_paths(
     system: str | None = None,
     settings: Mapping[str, str] | None = None,
     without: Sequence[str] = (),
-    progress: Callable[[str], None] = lambda message: None,
+    hide: Sequence[str] = (),
+    progress: Progress = silent,
 ) -> Report:
-    """Check one native trace, or the logs of one migration."""
+    """Check one native trace, or the logs of one migration; events named in `hide` are treated as unobserved."""
     started = time.perf_counter()
     progress("reading")
-    trace = read_trace(paths)
-    report = check_trace(trace, configuration_of(trace, system, settings, without), progress)
+    trace = hidden(read_trace(paths), hide)
+    configuration = configuration_of(trace, system, settings, without)
+    report = check_trace(trace, configuration, progress)
+    if report.verdict == REJECT and guest_clock_decides(report):
+        report = _without_guest_clock(trace, configuration, report, progress)
     report.seconds = time.perf_counter() - started
     return report
+
+
+def hidden(trace: Trace, names: Sequence[str]) -> Trace:
+    """The trace as if events of these names or families (guest.*) had not been observed."""
+    if not names:
+        return trace
+
+    def is_hidden(name: str) -> bool:
+        return name in names or f"{name.split('.')[0]}.*" in names
+
+    known = {event.name for event in trace.events} | set(trace.header.observed)
+    for name in names:
+        if name not in known and not any(f"{item.split('.')[0]}.*" == name for item in known):
+            raise UnknownName("event of the trace", name, sorted(known))
+    kept = [event for event in trace.events if not is_hidden(event.name)]
+    observed = tuple(sorted({name for name in _spelled_out(trace) if not is_hidden(name)}))
+    return Trace(replace(trace.header, observed=observed), kept, trace.notes)
+
+
+def _spelled_out(trace: Trace) -> set[str]:
+    """The observed names, families replaced by the names of the system's events."""
+    names = set(trace.header.observed)
+    every = {action.event for system in SYSTEMS for action in system.actions} | {event.name for event in trace.events}
+    return {name for name in every if trace.header.observes(name)} | {name for name in names if not name.endswith("*")}
+
+
+GUEST_CLOCK = "clock aligned"
+"""How the reader of foreign logs notes that a guest's own clock was fitted to the host's."""
+
+
+def guest_clock_decides(report: Report) -> bool:
+    """Could a wrong estimate of the guest's clock be the reason for a reject?
+
+    An event of the host that nothing explains, such as a hint that the guest never queued, does not depend on it: the order of a
+    hint and its consumption is kept.
+    """
+    if not any(GUEST_CLOCK in note for note in report.notes):
+        return False
+    first = [item for item in report.findings if item.kind == "impossible"]
+    return bool(first) and all(item.event is not None and item.event.name != "host.hint" for item in first)
+
+
+def _without_guest_clock(trace: Trace, configuration: Configuration, report: Report, progress: Progress) -> Report:
+    """Check again without what the guest logged by its own clock; a reject that needs it is not one."""
+    guest = [name for name in ("guest.hint", "guest.start", "guest.stop") if trace.header.observes(name)]
+    again = check_trace(hidden(trace, guest), configuration, progress)
+    if again.verdict != REJECT:
+        again.verdict = INCONCLUSIVE
+        again.reasons = [*again.reasons, "rejected only if the guest's clock is taken at its word: its events were left out"]
+    return again
 
 
 def page_count(trace: Trace) -> int:
@@ -52,27 +106,44 @@ def page_count(trace: Trace) -> int:
     return max((first + count for event in trace.events for first, count in event.pages), default=1)
 
 
-def check_trace(trace: Trace, configuration: Configuration, progress: Callable[[str], None] = lambda message: None) -> Report:
-    """Follow a trace that was read already."""
+def check_trace(trace: Trace, configuration: Configuration, progress: Progress = silent) -> Report:
+    """Follow a trace that was read already; TraceInputError if it begins inside a migration."""
+    _check_beginning(trace)
     monitor = Monitor(configuration, trace.header, page_count(trace))
+    reasons: list[str] = []
     for number, event in enumerate(trace.events):
+        if event.name == "migration.postcopy":
+            reasons.append(f"post-copy begins at {event.source}: not part of {configuration.system.name}; the trace was followed up to there")
+            break
         if number % 4096 == 0:
             progress(f"event {number:,} of {len(trace.events):,}")
         try:
             monitor.step(event)
         except UnknownEvent as error:
-            raise TraceSyntaxError(event.source.path, event.source.line, 1, event.name, tuple(error.known), str(error)) from None
+            raise TraceInputError(event.source.path, f"line {event.source.line}: {error}") from None
     monitor.finish()
     progress("explaining")
     findings = [_explain(monitor, trace.events, item, number) for number, item in enumerate(_in_order(monitor.judgements))]
     kinds = {item.kind for item in findings}
-    verdict = REJECT if kinds & {"impossible", "violated"} else INCONCLUSIVE if "undecided" in kinds else ACCEPT
+    verdict = REJECT if kinds & {"impossible", "violated"} else INCONCLUSIVE if "undecided" in kinds or reasons else ACCEPT
     counts = Counter(event.name for event in trace.events)
     unseen = sorted({item.event for name, item in monitor.vocabulary.actions.items() if monitor.vocabulary.may_be_unseen(name)})
     return Report(
         verdict, trace.header, configuration, len(trace.events), counts, findings, trace.notes, unseen, len(monitor.automaton.sets), monitor.completed,
         sources=sorted({event.source.path for event in trace.events if event.source.path}),
+        reasons=reasons,
     )  # fmt: skip
+
+
+def _check_beginning(trace: Trace) -> None:
+    """A trace is followed from before its first migration on."""
+    first = next((event for event in trace.events if event.name.startswith("migration.") and event.name not in IGNORED), None)
+    if first is not None and first.name != "migration.start":
+        path, line = first.source
+        problem = (
+            f"line {line}: {first.name} comes before any migration.start: expected a trace that begins before the migration (is the source's log missing?)"
+        )
+        raise TraceInputError(path, problem)
 
 
 def _in_order(judgements: Sequence[Judgement]) -> list[Judgement]:
@@ -91,6 +162,7 @@ def _explain(monitor: Monitor, events: Sequence[Event], item: Judgement, number:
     wanted: list[str] = []
     decide: list[str] = []
     forbidden: list[str] = []
+    stale: list[str] = []
     if item.kind == "impossible" and view.sights and item.event is not None:
         wanted = needed(automaton, view.sights[-1], page)
         forbidden = forbidding_guards(monitor, events, page, item.event)
@@ -101,9 +173,9 @@ def _explain(monitor: Monitor, events: Sequence[Event], item: Judgement, number:
         if item.kind == "undecided":
             decide = sorted({step.move.step.action.event for step in run if step.event is None and step.move.step.role == "own"} & DECIDING)
         else:
-            history += _stale_hints(monitor, events, item)
+            stale = _stale_hints(monitor, events, item)
     possible = len(automaton.sets[item.number])
-    return Finding(item.kind, item.pages, count, item.event, item.property, possible, before, wanted, forbidden, history, decide)
+    return Finding(item.kind, item.pages, count, item.event, item.property, possible, before, wanted, forbidden, history, stale, decide)
 
 
 DECIDING = frozenset({"guest.allocate", "guest.write", "guest.free", "guest.hint", "guest.release", "guest.shrink", "host.hint", "device.write"})

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
 from balloonproof.checker.automaton import Automaton
 from balloonproof.checker.monitor import Monitor
 from balloonproof.checker.observe import Meaning
@@ -17,7 +16,7 @@ from balloonproof.checker.read.events import Event
 from balloonproof.model.compiled import Move
 from balloonproof.model.language import Actor
 from balloonproof.model.prove.reachability import States, apply, contains, holds, sorted_unique
-from balloonproof.model.terms import Term, const, show_value, variable
+from balloonproof.model.terms import FALSE, Term, const, show_value, variable
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,11 @@ def needed(automaton: Automaton, sight: Sight, page: int) -> list[str]:
     """
     states = automaton.sets[sight.before]
     answers = []
-    for name, sort in automaton.layout.sorts.items():
+    if sight.role == "own" and not len(automaton.holding(sight.meaning.before, states)):
+        answers.append(f"{says(sight.meaning.before, page)}, which the event states (it was so in no possible state)")
+    names = sorted(automaton.layout.sorts, key=lambda name: not name.startswith("page."))
+    for name in names:
+        sort = automaton.layout.sorts[name]
         if not name.startswith(("page.", "phase", "hinting", "running", "queue.", "chunk.")):
             continue
         for value in range(sort.size):
@@ -164,6 +167,19 @@ def needed(automaton: Automaton, sight: Sight, page: int) -> list[str]:
                 was = sorted({automaton.show(int(state))[name].lower() for state in automaton.holding(~term, states)[:1000]})
                 answers.append(f"{readable(name, page)} = {show_value(sort, value)} (it was {' or '.join(was)})")
     return answers
+
+
+def says(term: Term, page: int) -> str:
+    """A statement about a page in words."""
+    if term.op == "var":
+        return readable(term.name, page)
+    if term.op == "not":
+        return f"not {says(term.args[0], page)}"
+    if term.op == "eq" and term.args[0].op == "var":
+        return f"{readable(term.args[0].name, page)} = {show_value(term.args[1].sort, term.args[1].value)}"
+    if term.op in ("and", "or"):
+        return f" {term.op} ".join(says(arg, page) for arg in term.args)
+    return "the destination to have loaded the page" if term is FALSE else repr(term)
 
 
 def forbidding_guards(monitor: Monitor, events: Sequence[Event], page: int, until: Event) -> list[str]:

@@ -1,6 +1,7 @@
 """Follows a trace: which states can each page be in?
 
-A page stores only the number of its set of possible states (`automaton`).  An event about all pages moves set numbers, not pages, so it costs one look-up per
+A page stores only the number of its set of possible states (`automaton`).  An event about all pages moves set numbers, not pages,
+so it costs one look-up per
 distinct set; an event about a page costs one look-up per page of its range.  Exact for one page's view of the trace; relations between hidden
 global steps as different pages see them are not kept, which can only accept more.
 """
@@ -11,13 +12,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
 from balloonproof.checker.automaton import IMPOSSIBLE, Automaton
 from balloonproof.checker.observe import Meaning, Vocabulary
 from balloonproof.checker.read.events import Event, Header, Pages
 from balloonproof.model.language import Configuration
 from balloonproof.model.one_page import OnePage
+from numpy.typing import NDArray
 
 CHECKPOINTS = frozenset({"start-migration", "switch-over"})
 """Actions before which the properties are judged: they begin something new."""

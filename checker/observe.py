@@ -15,9 +15,9 @@ from balloonproof.checker.read.events import Event, Header
 from balloonproof.model.language import Action, Configuration
 from balloonproof.model.one_page import IdClass, OnePage, declared_fields
 from balloonproof.model.state import Hinting, Owner, Phase
-from balloonproof.model.terms import TRUE, Sort, Term, as_term, conj, disj, negate, substitute, variable
+from balloonproof.model.terms import FALSE, TRUE, Sort, Term, as_term, conj, disj, negate, substitute, variable, variables_of
 
-COARSE_NAMES: Mapping[str, Sequence[str]] = {
+COARSE_NAMES: Mapping[str, tuple[str, ...]] = {
     "migration.sync-end": ("merge",),
     "guest.dirty": ("write", "initialise"),
     "host.hint": ("accept-hint",),
@@ -26,9 +26,7 @@ COARSE_NAMES: Mapping[str, Sequence[str]] = {
 }
 """Events of real logs that stand for one of several actions, or carry another name than the action's own."""
 
-IGNORED = frozenset(
-    {"migration.active", "migration.notify", "guest.config"}
-)
+IGNORED = frozenset({"migration.active", "migration.notify", "guest.config"})
 """Events that say nothing that the model does not know from others."""
 
 REQUIRED_ALWAYS = frozenset({"switch-over", "start-migration"})
@@ -95,7 +93,8 @@ class Vocabulary:
     def unseen_condition(self, action: str) -> Term:
         """Where an action that the trace does not always show may have happened unseen.
 
-        A write that sets the page's dirty bit is always logged as guest.dirty (QEMU memory_notdirty_write_access); one to a page that is dirty already is not.
+        A write that sets the page's dirty bit is always logged as guest.dirty (QEMU memory_notdirty_write_access); one to a page
+        that is dirty already is not.
         """
         if action in COARSE_NAMES["guest.dirty"] and self.header.observes("guest.dirty"):
             return cell("page.logged")
@@ -123,6 +122,8 @@ class Vocabulary:
             return self._hint(event)
         if name == "host.command":
             return self._command(event)
+        if name == "migration.send" and "unreceived" in event.flags:  # the source's log has it, the destination's does not
+            return Meaning("migration.send unreceived", self.by_event[name], before=FALSE)
         actions = self.by_event.get(name)
         if actions is None:
             raise UnknownEvent(name, sorted({*self.by_event, *IGNORED, *STATEMENTS}))
@@ -135,9 +136,7 @@ class Vocabulary:
         """Does a page learn anything from another page's step: does it change something, or need more than a running VM?"""
         for step in self.one_page.steps:
             if step.action.name in actions and step.role in ("peer", "stranger"):
-                from balloonproof.model.terms import variables_of
-
-                asked = {term.name for term in variables_of([step.guard])} - set(t.name for t in step.inputs.values())
+                asked = {term.name for term in variables_of([step.guard])} - {t.name for t in step.inputs.values()}
                 if step.updates or asked - {"running", "phase", "final"}:
                     return True
         return False
@@ -229,7 +228,7 @@ STATEMENTS: Mapping[str, Callable[[Event], Meaning]] = {
     "trace.dropped": lambda event: Meaning("trace.dropped"),
 }
 
-_DETAILED = frozenset({"host.hint", "host.command", "memory.differs", "migration.cleanup"})
+_DETAILED = frozenset({"migration.send", "host.hint", "host.command", "memory.differs", "migration.cleanup"})
 
 
 @cache
@@ -239,10 +238,5 @@ def _known_cells() -> dict[str, Sort]:
 
 def in_system(term: Term, one_page: OnePage) -> Term:
     """A predicate over all declared variables, with those that the system never changes replaced by their value."""
-    fixed = {
-        variable(name, sort): as_term(declared_fields()[name].initial, sort)
-        for name, sort in _known_cells().items()
-        if name not in one_page.variables
-    }
+    fixed = {variable(name, sort): as_term(declared_fields()[name].initial, sort) for name, sort in _known_cells().items() if name not in one_page.variables}
     return substitute(term, fixed)
-

@@ -29,6 +29,7 @@ class Finding:
     needed: Sequence[str] = ()
     forbidden_by: Sequence[str] = ()
     history: Sequence[str] = ()
+    stale_hints: Sequence[str] = ()
     to_decide: Sequence[str] = ()
 
     @property
@@ -53,3 +54,4 @@ class Report:
     completed: bool
     seconds: float = 0.0
     sources: Sequence[str] = field(default_factory=list)
+    reasons: Sequence[str] = field(default_factory=list)

@@ -48,9 +48,7 @@ class LineParser:
         self._expansion = _Expansion(lark)
         self.kinds = self._expansion.kinds()
         before, after = self._expansion.around_kind()
-        self._patterns = {
-            kind: re.compile(before + self._expansion.pattern(kind) + after + r"\Z") for kind in self.kinds
-        }
+        self._patterns = {kind: re.compile(before + self._expansion.pattern(kind) + after + r"\Z") for kind in self.kinds}
         self._by_name = {self._expansion.leading_literal(kind): kind for kind in self.kinds if kind != OTHER}
         event = self._expansion.pattern("event", capture=True) if OTHER in self.kinds else ""
         self._head = re.compile(before + event) if event else None
@@ -108,9 +106,7 @@ class LineParser:
             names = error.accepts or error.expected
             if error.token.type != "$END":
                 position = error.pos_in_stream if error.pos_in_stream is not None else position
-        return TraceSyntaxError(
-            path, number, position + 1, describe_found(text, position + 1), self._describe(names), text
-        )
+        return TraceSyntaxError(path, number, position + 1, describe_found(text, position + 1), self._describe(names), text)
 
     def _describe(self, names: Iterable[str]) -> tuple[str, ...]:
         """Terminals in words: literals in quotes, patterns by name. A literal that a pattern covers is left out."""
@@ -119,11 +115,7 @@ class LineParser:
         covering = [re.compile(t.pattern.to_regexp()) for t in patterns]
         words = [t.name.strip("_").lower().replace("_", " ") for t in patterns]
         words = ["blank" if word in ("ws", "gap") else word for word in words]
-        literals = [
-            repr(t.pattern.value)
-            for t in terminals
-            if isinstance(t.pattern, PatternStr) and not any(c.fullmatch(t.pattern.value) for c in covering)
-        ]
+        literals = [repr(t.pattern.value) for t in terminals if isinstance(t.pattern, PatternStr) and not any(c.fullmatch(t.pattern.value) for c in covering)]
         ends = ["end of line"] if "$END" in set(names) else []
         return tuple(sorted(set(words)) + sorted(set(literals)) + ends)
 

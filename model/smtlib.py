@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from balloonproof.model.terms import BOOL, Sort, Term, topological, variables_of
+from balloonproof.model.terms import BOOL, Sort, Term, topological
 
 
 def symbol(name: str) -> str:
@@ -23,14 +23,15 @@ def _sort_name(sort: Sort) -> str:
     return "Bool" if sort is BOOL else symbol(sort.name)
 
 
-def declare(sorts: Mapping[str, Sort]) -> list[str]:
-    """Declarations of the sorts used and of one constant per variable name."""
+def declare(terms: Iterable[Term]) -> list[str]:
+    """Declarations of every sort and every variable that occurs in `terms`."""
+    parts = topological(list(terms))
     lines = []
-    for sort in dict.fromkeys(sorts.values()):
+    for sort in dict.fromkeys(part.sort for part in parts):
         if sort is not BOOL:
             values = " ".join(f"({_literal(sort, value)})" for value in range(sort.size))
             lines.append(f"(declare-datatype {_sort_name(sort)} ({values}))")
-    return lines + [f"(declare-const {symbol(name)} {_sort_name(sort)})" for name, sort in sorts.items()]
+    return lines + [f"(declare-const {symbol(part.name)} {_sort_name(part.sort)})" for part in parts if part.op == "var"]
 
 
 def express(term: Term) -> str:
@@ -66,9 +67,8 @@ def _node(term: Term, texts: Mapping[Term, str]) -> str:
 def obligation(title: str, assertions: Iterable[tuple[str, Term]]) -> str:
     """A whole SMT-LIB 2 file: the conjunction of the commented `assertions` must be unsatisfiable."""
     parts = list(assertions)
-    sorts = {term.name: term.sort for term in variables_of(term for _, term in parts)}
     lines = [f"; {line}" for line in title.splitlines()]
-    lines += ["(set-info :status unsat)", "(set-logic ALL)", *declare(sorts)]
+    lines += ["(set-info :status unsat)", "(set-logic ALL)", *declare(term for _, term in parts)]
     for comment, term in parts:
         lines += [f"; {comment}", f"(assert {express(term)})"]
     return "\n".join([*lines, "(check-sat)", ""])

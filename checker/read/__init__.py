@@ -28,12 +28,18 @@ __all__ = [
     "TraceInputError",
     "TraceSyntaxError",
     "format_event",
+    "is_native",
     "read_native",
     "read_record",
     "read_trace",
     "write_native",
     "write_native_file",
 ]
+
+
+def is_native(path: str | os.PathLike[str]) -> bool:
+    """Is this file a native trace (by its content)?  Raises :class:`TraceInputError` if it cannot be read."""
+    return not os.path.isdir(path) and str(path) != "-" and recognise(str(path)) is Kind.NATIVE
 
 
 def read_trace(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Trace:

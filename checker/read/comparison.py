@@ -68,8 +68,7 @@ def _held_blocks(rows: list[tuple[int, int, Mapping[str, str]]]) -> set[int]:
     return {
         block
         for block, pages in blocks.items()
-        if any(name == "ref0" for _, name in pages)
-        and all(name == "ref0" or (offset == 0 and name == "used") for offset, name in pages)
+        if any(name == "ref0" for _, name in pages) and all(name == "ref0" or (offset == 0 and name == "used") for offset, name in pages)
     }
 
 

@@ -97,9 +97,7 @@ def guest_events(log: ProbeLog, host: Sequence[Placed]) -> HostEvents:
         time = start + round(clock.offset + clock.rate * event.ticks)
         time = min(time, limits.get(event.line, time + 1) - 1)
         if time >= start:
-            seen = Event(
-                0, event.name, event.pages, event.arguments or NO_ARGUMENTS, NO_FLAGS, Source(log.path, event.line)
-            )
+            seen = Event(0, event.name, event.pages, event.arguments or NO_ARGUMENTS, NO_FLAGS, Source(log.path, event.line))
             result.placed.append(Placed((time, GUEST_RANK, float(event.line)), seen))
     result.observed |= {"guest.hint", "guest.start", "guest.stop", "guest.config"}
     hints = [sum(event.name == "guest.hint" for event in some) for some in ((event for event, _ in pairs), events)]
@@ -179,9 +177,7 @@ def _read(log: ProbeLog) -> Iterator[_GuestEvent]:
             yield _GuestEvent(probe.time, probe.line, "guest.config", (), {})
 
 
-def _align(
-    handled: Sequence[tuple[int, float]], configs: Sequence[int], notified: Sequence[float], ticks: bool
-) -> tuple[_Clock | None, str]:
+def _align(handled: Sequence[tuple[int, float]], configs: Sequence[int], notified: Sequence[float], ticks: bool) -> tuple[_Clock | None, str]:
     """The clock under which most changes of configuration closely follow a notification, and the order is kept."""
     low, high = _TICK_RANGE if ticks else _NANOSECOND_RANGE
     best: tuple[int, float, float] | None = None

@@ -149,9 +149,7 @@ def probe_events(log: ProbeLog, threads: set[str], pages: int) -> HostEvents:
     """Hints, commands, notifications and bitmap snapshots. ``threads``: the migration threads, empty if not known."""
     result = HostEvents()
     threads = threads or {p.thread for p in log.probes if p.comm.startswith(("mig/src", "live_mig"))}
-    notified = [
-        (p.fields["list"], p.fields["reason"]) for p in log.probes if p.kind == "precopy" and p.thread in threads
-    ]
+    notified = [(p.fields["list"], p.fields["reason"]) for p in log.probes if p.kind == "precopy" and p.thread in threads]
     # other lists of the same type exist; only the precopy list is used with both reasons by the migration thread
     lists = {one for one, reason in notified if reason == "1"} & {one for one, reason in notified if reason == "2"}
     by_thread: dict[str, list[Probe]] = {}

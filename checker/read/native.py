@@ -178,16 +178,12 @@ def _read_header_line(reader: _Reader, line: Line, after_events: bool) -> None:
         if reader.seen or after_events:
             raise reader.error(number, 1, "a second 'balloonproof trace' line", "a header line or an event")
         if int(fields["version"]) != VERSION:
-            raise reader.error(
-                number, reader.column(fields["version"]), f"version {fields['version']}", f"version {VERSION}"
-            )
+            raise reader.error(number, reader.column(fields["version"]), f"version {fields['version']}", f"version {VERSION}")
         reader.seen.add(kind)
         return
     _check_magic(reader, number)
     if after_events:
-        raise reader.error(
-            number, 1, f"the header line '{kind}'", "an event (header lines come before the first event)"
-        )
+        raise reader.error(number, 1, f"the header line '{kind}'", "an event (header lines come before the first event)")
     if kind in reader.seen and kind in ("guest", "system", "expect"):
         raise reader.error(number, 1, f"a second '{kind}' line", "another header line or an event")
     reader.seen.add(kind)
@@ -239,9 +235,7 @@ def _event(fields: Mapping[str, str], source: Source) -> Event:
             pages += tuple(_range(one) for one in value.split(","))
         else:
             arguments[key] = _value(value)
-    return Event(
-        time, fields["name"], pages, arguments or NO_ARGUMENTS, frozenset(flags) if flags else NO_FLAGS, source
-    )
+    return Event(time, fields["name"], pages, arguments or NO_ARGUMENTS, frozenset(flags) if flags else NO_FLAGS, source)
 
 
 def _range(text: str) -> tuple[int, int]:

@@ -9,9 +9,7 @@ from typing import NamedTuple
 from ...grammar import line_parser
 from .sources import lines
 
-GUEST_KINDS = frozenset(
-    {"add_out", "add_in", "fph_run", "fph_return", "fph_return_ret", "bal_changed", "mm_page_alloc", "mm_page_free"}
-)
+GUEST_KINDS = frozenset({"add_out", "add_in", "fph_run", "fph_return", "fph_return_ret", "bal_changed", "mm_page_alloc", "mm_page_free"})
 _GUEST_QUEUE = '"free_page_vq"'
 
 

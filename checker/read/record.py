@@ -146,11 +146,7 @@ def _assemble(record: _Record, parts: list[HostEvents], pages: int) -> Trace:
 
 def _attempts(source: QemuLog | None) -> list[tuple[int, int]]:
     """The times of the attempts to migrate: from the start of each to the start of the next."""
-    starts = [
-        step.time
-        for step in (source.steps if source else ())
-        if step.kind == "migrate_set_state" and step.fields["state"] == "setup"
-    ] or [0]
+    starts = [step.time for step in (source.steps if source else ()) if step.kind == "migrate_set_state" and step.fields["state"] == "setup"] or [0]
     return list(zip(starts, [*starts[1:], 1 << 63], strict=True))
 
 
@@ -165,9 +161,7 @@ def _all_sends(record: _Record, attempts: list[tuple[int, int]]) -> list[Sends]:
         of_attempt[index] = log
     if record.source is None and not of_attempt:
         return []
-    return [
-        sends_of_attempt(record.source, of_attempt.get(i), record.probes, window) for i, window in enumerate(attempts)
-    ]
+    return [sends_of_attempt(record.source, of_attempt.get(i), record.probes, window) for i, window in enumerate(attempts)]
 
 
 def _send_events(attempts: list[Sends], pages: int) -> HostEvents:
@@ -182,9 +176,7 @@ def _send_events(attempts: list[Sends], pages: int) -> HostEvents:
                 continue
             number += 1
             time = max(time, send.time)
-            event = Event(
-                0, "migration.send", ((send.page, 1),), NO_ARGUMENTS, send.flags, Source(send.path, send.line)
-            )
+            event = Event(0, "migration.send", ((send.page, 1),), NO_ARGUMENTS, send.flags, Source(send.path, send.line))
             result.placed.append(Placed((time, SEND_RANK, float(number)), event))
         result.notes += [f"attempt {index + 1} of {len(attempts)}: {note}" for note in attempt.notes]
     # an attempt that did not complete is begun afresh, so what is missing of it does not matter
@@ -205,13 +197,7 @@ def _guest_pages(record: _Record, attempts: list[Sends]) -> int:
     memory = _MEMORY.search(record.command)
     if memory is not None:
         return int(memory[1]) * _MEMORY_UNITS[memory[2].lower()] >> PAGE_BITS
-    words = [
-        len(probe.fields[f"words{i}"].split(","))
-        for log in record.probes
-        for probe in log.probes[:100]
-        if probe.kind == "bmap0"
-        for i in range(4)
-    ]
+    words = [len(probe.fields[f"words{i}"].split(",")) for log in record.probes for probe in log.probes[:100] if probe.kind == "bmap0" for i in range(4)]
     top = max((send.page + 1 for attempt in attempts for send in attempt.sends if send.block == RAM), default=1)
     pages = max(sum(words[:4]) * 4 * 64, 1 << (top - 1).bit_length())
     record.notes.append(f"no command line of the source: {pages} pages of guest memory are assumed")

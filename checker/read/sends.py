@@ -82,9 +82,7 @@ def _resynchronise(a: Sequence[Hashable], b: Sequence[Hashable], i: int, j: int)
     return None
 
 
-def sends_of_attempt(
-    source: QemuLog | None, destination: QemuLog | None, probes: Sequence[ProbeLog], window: tuple[int, int]
-) -> Sends:
+def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes: Sequence[ProbeLog], window: tuple[int, int]) -> Sends:
     """The sends between two times (nanoseconds since the epoch) of the source."""
     saves = [save for save in source.saves if window[0] <= save.time < window[1]] if source else []
     sections = [s for s in source.sections if window[0] <= s.start < window[1]] if source else []
@@ -116,18 +114,12 @@ def _from_source_only(source: QemuLog | None, saves: list[Save]) -> Sends:
     return Sends(sends, [note], complete=False)
 
 
-def _page_headers(
-    source: QemuLog | None, probes: Sequence[ProbeLog], sections: list[Section], window: tuple[int, int]
-) -> tuple[ProbeLog | None, list[Header]]:
+def _page_headers(source: QemuLog | None, probes: Sequence[ProbeLog], sections: list[Section], window: tuple[int, int]) -> tuple[ProbeLog | None, list[Header]]:
     """Words put on the stream that look like page headers, by the migration thread, inside the sections of RAM."""
     threads = source.threads_that_sync() if source else set()
     starts = [section.start for section in sections]
     for log in probes:
-        headers = [
-            header
-            for header in log.headers
-            if header.value & PAGE_FLAGS and not header.value & _NO_FLAGS and window[0] <= header.time < window[1]
-        ]
+        headers = [header for header in log.headers if header.value & PAGE_FLAGS and not header.value & _NO_FLAGS and window[0] <= header.time < window[1]]
         if threads:
             headers = [header for header in headers if header.thread in threads]
         if sections:

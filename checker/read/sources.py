@@ -47,9 +47,7 @@ def lines(path: str) -> Iterator[tuple[int, str]]:
             number += 1
     if rest:
         text = _decode(rest, path, number)
-        raise TraceSyntaxError(
-            path, number, len(text) + 1, "end of file", ("end of line (the file ends inside a line)",), text
-        )
+        raise TraceSyntaxError(path, number, len(text) + 1, "end of file", ("end of line (the file ends inside a line)",), text)
     if empty:
         raise TraceInputError(path, "the file is empty")
 
@@ -90,9 +88,7 @@ def _decode(block: bytes, path: str, number: int) -> str:
         text = before[start:].decode("utf-8")
         found = f"the byte 0x{block[error.start]:02x}"
         line = number + before.count(b"\n")
-        raise TraceSyntaxError(
-            path, line, len(text) + 1, found, ("UTF-8 text",), text + "\N{REPLACEMENT CHARACTER}"
-        ) from None
+        raise TraceSyntaxError(path, line, len(text) + 1, found, ("UTF-8 text",), text + "\N{REPLACEMENT CHARACTER}") from None
 
 
 def _blocks(path: str) -> Iterator[bytes]:

@@ -2,7 +2,8 @@
 
 The text is written from the model's own terms (`smtlib`), not by the solver that found the proof.  Obligations: every initial
 state satisfies every lemma;
-every step preserves all lemmas together; the lemmas contain the properties (they are among them, by name).
+every step preserves all lemmas together; the lemmas imply the properties; and the premise that one page and a
+summarised queue stand for any number (`premise`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from balloonproof.model.prove.induction import Invariant, broken_by
+from balloonproof.model.prove.premise import projection_claims, queue_claims
 from balloonproof.model.prove.reachability import Progress, silent
 from balloonproof.model.smtlib import obligation
 from balloonproof.model.terms import conj, disj, negate
@@ -33,7 +35,7 @@ class RecheckFailed(RuntimeError):
 
 
 def obligations(invariant: Invariant) -> Iterator[Obligation]:
-    """Everything that must be unsatisfiable for the invariant to be inductive and to imply the properties."""
+    """Everything that must be unsatisfiable: for the invariant to be inductive and imply the properties, and for one page to suffice."""
     system = invariant.system
     everything = conj(*(lemma.term for lemma in invariant.lemmas))
     about = str(system.configuration)
@@ -54,7 +56,16 @@ def obligations(invariant: Invariant) -> Iterator[Obligation]:
         parts = [(str(lemma), lemma.term) for lemma in invariant.lemmas]
         parts += [(f"guard of {step.name}", step.guard), ("a lemma is violated after it", disj(*after))]
         title = f"{about}\n{step.name} ({step.action.source})\nbreaks a lemma"
-        yield Obligation(f"step-{step.name.replace('(', '-').replace(')', '')}", obligation(title, parts))
+        yield Obligation(f"step-{_file_name(step.name)}", obligation(title, parts))
+    for claim in projection_claims(system.configuration):
+        title = f"{about}\none page suffices: {claim.name}"
+        yield Obligation(f"premise-{_file_name(claim.name)}", obligation(title, claim.parts))
+    for claim in queue_claims():
+        yield Obligation(f"premise-{claim.name}", obligation(f"the queue may be summarised: {claim.name}", claim.parts))
+
+
+def _file_name(name: str) -> str:
+    return name.replace("(", "-").replace(")", "")
 
 
 def recheck(items: list[Obligation], progress: Progress = silent) -> str:

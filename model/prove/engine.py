@@ -13,7 +13,7 @@ from balloonproof.model.one_page import OnePage
 from balloonproof.model.prove.bounded import BoundedSearch, Run
 from balloonproof.model.prove.certificate import RecheckFailed, obligations, recheck
 from balloonproof.model.prove.induction import Learner, prune
-from balloonproof.model.prove.premise import check_projection, check_queue
+from balloonproof.model.prove.premise import projection_claims, queue_claims
 from balloonproof.model.prove.reachability import Progress, Reachable, apply, contains, explore, holds, silent
 from balloonproof.model.prove.result import Counterexample, ProofResult, Witness
 from balloonproof.model.prove.tidy import tidy
@@ -38,6 +38,7 @@ def decide(configuration: Configuration, progress: Progress = silent) -> ProofRe
     started = time.perf_counter()
     reachable = explore(OnePage(configuration), progress)
     result = ProofResult(configuration, states=len(reachable.states), depth=len(reachable.levels) - 1)
+    _check_premise(configuration, result, progress)
     violated = [item for item in configuration.system.properties if item.kind == "always" and _violates(reachable, item)]
     if violated:
         _refute(reachable, violated, result, progress)
@@ -45,6 +46,15 @@ def decide(configuration: Configuration, progress: Progress = silent) -> ProofRe
         _prove(reachable, result, progress)
     result.seconds = time.perf_counter() - started
     return result
+
+
+def _check_premise(configuration: Configuration, result: ProofResult, progress: Progress) -> None:
+    """That one page and a summarised queue stand for any number: whatever the verdict, it rests on this."""
+    for claim in (*queue_claims(), *projection_claims(configuration)):
+        progress(f"{configuration}: one page suffices: {claim.name}")
+        failure = claim.failure()
+        result.premise_checks += 1
+        result.reasons += [str(failure)] if failure else []
 
 
 def _violates(reachable: Reachable, item: Property) -> bool:
@@ -100,11 +110,6 @@ def _prove(reachable: Reachable, result: ProofResult, progress: Progress) -> Non
     stuck = stuck_pages(reachable)
     if stuck:
         result.reasons.append(f"hinted-pages-released: {stuck} states from which a hinted page never comes back")
-    result.reasons += [f"the queue's summary: {failure}" for failure in check_queue()]
-    for name, failure in check_projection(configuration):
-        progress(f"{configuration}: one page suffices for {name}")
-        result.premise_checks += 1
-        result.reasons += [str(failure)] if failure else []
     result.invariant = prune(Learner(reachable).learn(progress), reachable.layout)
     result.obligations = list(obligations(result.invariant))
     try:

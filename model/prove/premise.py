@@ -12,6 +12,8 @@ For popping, Z3 shows by induction over the
 elements behind the head that the summary of the queue without its head is one of those that the one-page pop allows: it holds for
 the head alone, and it still holds when another element is queued or an id is issued.
 
+What a step asks of the queue besides (is it empty, does it hold this page's hint) the summary answers by its definition, whatever the length.
+
 Together: a run of any explicit instance, seen from any of its pages, is a run of the one-page system, so an invariant of that
 holds for any number of pages and messages.
 """
@@ -27,7 +29,7 @@ import z3
 from balloonproof.model.explicit import DONE_ID, FIRST_ID, STOP_ID, Element, Explicit, ExplicitState, Shape
 from balloonproof.model.language import Configuration, Step, Transaction
 from balloonproof.model.one_page import IdClass, OnePage, OnePageState, QueueSummary, declared_fields, irrelevant
-from balloonproof.model.prove.z3_terms import Z3Terms
+from balloonproof.model.prove.z3_terms import Z3Terms, value_of
 from balloonproof.model.state import Owner
 from balloonproof.model.terms import (
     BOOL,
@@ -45,6 +47,7 @@ from balloonproof.model.terms import (
     negate,
     substitute,
     variable,
+    variables_of,
 )
 
 THREE_PAGES = Shape(chunks=(0, 0, 1), slots=3, ids=5)
@@ -60,6 +63,30 @@ class PremiseFailure:
     def __str__(self) -> str:
         shown = ", ".join(f"{name}={value}" for name, value in self.before.items())
         return f"{self.step} is not a step of the one-page system from {shown}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A part of the premise: the conjunction of `parts` (comment, term) is unsatisfiable."""
+
+    name: str
+    parts: tuple[tuple[str, Term], ...]
+
+    def failure(self) -> PremiseFailure | None:
+        """Ask Z3: a state that refutes the claim, or None."""
+        translate = Z3Terms()
+        solver = z3.SolverFor("QF_FD")
+        found = variables_of(term for _, term in self.parts)
+        for item in found:
+            solver.add(translate.in_sort(item.name, item.sort))
+        solver.add(*(translate.translate(term) for _, term in self.parts))
+        answer = solver.check()
+        if answer == z3.unsat:
+            return None
+        if answer != z3.sat:
+            return PremiseFailure(self.name, {"Z3 answers": str(answer)})
+        model = solver.model()
+        return PremiseFailure(self.name, {item.name: item.sort.values[value_of(model, translate.variable(item.name, item.sort))] for item in found})
 
 
 def id_class(term: Term, current: Term) -> Term:
@@ -146,47 +173,34 @@ def well_formed(explicit: Explicit, state: ExplicitState) -> Term:
     return conj(*parts)
 
 
-def check_projection(configuration: Configuration) -> Iterator[tuple[str, PremiseFailure | None]]:
-    """Claim 1, one explicit step at a time: its name, and what is wrong with it (None: nothing)."""
+def projection_claims(configuration: Configuration) -> Iterator[Claim]:
+    """Claim 1: one claim for the initial states and one for each explicit step."""
     explicit, one = Explicit(configuration, THREE_PAGES), OnePage(configuration)
-    translate = Z3Terms()
     before = explicit.state()
     seen = project(explicit, before)
     assumed = well_formed(explicit, before)
-    start = {variable(name, sort): const(value or 0, sort) for name, sort in explicit.variables.items() for value in [explicit.initial_values[name]]}
-    first = substitute(conj(assumed, *(equal(seen[name], term) for name, term in _initial_values(one).items())), start)
-    yield "initial", None if first is TRUE else PremiseFailure("initial", {"projection": repr(first)})
+    starts = conj(assumed, *(equal(seen[name], term) for name, term in _initial_values(one).items()))
+    yield Claim("initial", (("an explicit initial state", explicit.initial), ("is seen otherwise", negate(starts))))
     for step in explicit.steps:
         after = explicit.state(step.updates)
         later = project(explicit, after)
         ways = [_is_step(one, way, seen, later, explicit, step) for way in _counterparts(explicit, one, step)]
         if step.action.name in one.unnoticed and step.role != "page0":
             ways.append(conj(*(equal(seen[name], later[name]) for name in one.variables)))
-        solver = z3.SolverFor("QF_FD")
-        for name, sort in explicit.variables.items():
-            solver.add(translate.in_sort(name, sort))
-        solver.add(translate.translate(assumed), translate.translate(step.guard))
-        solver.add(translate.translate(negate(conj(disj(*ways), well_formed(explicit, after)))))
-        answer = solver.check()
-        if answer == z3.unsat:
-            yield step.name, None
-        else:
-            model = solver.model() if answer == z3.sat else None
-            yield step.name, PremiseFailure(step.name, _show(explicit, translate, model))
+        explained = conj(disj(*ways), well_formed(explicit, after))
+        parts = (("a well-formed state", assumed), (f"guard of {step.name}", step.guard), ("is no step of the one-page system", negate(explained)))
+        yield Claim(step.name, parts)
+
+
+def check_projection(configuration: Configuration) -> Iterator[tuple[str, PremiseFailure | None]]:
+    """Check claim 1 with Z3: the name of each part, and what is wrong with it (None: nothing)."""
+    for claim in projection_claims(configuration):
+        yield claim.name, claim.failure()
 
 
 def _initial_values(one: OnePage) -> dict[str, Term]:
     fields = {name: item for name, item in declared_fields().items() if name in one.variables}
     return {name: as_term(item.initial, item.sort) for name, item in fields.items() if item.initial is not None}
-
-
-def _show(explicit: Explicit, translate: Z3Terms, model: Any) -> dict[str, str]:
-    if model is None:
-        return {"solver": "unknown"}
-    from balloonproof.model.prove.z3_terms import value_of
-
-    sorts = explicit.variables.items()
-    return {name: sort.values[value_of(model, translate.variable(name, sort))] for name, sort in sorts}
 
 
 def _counterparts(explicit: Explicit, one: OnePage, step: Step) -> list[Step]:
@@ -227,22 +241,23 @@ def _matches(one: OnePage, way: Step, mapping: dict[Term, Term], later: dict[str
     return conj(*parts)
 
 
-def check_queue() -> list[str]:
-    """Claim 2; the names of the parts that fail (none, if all is well)."""
-    failures = []
+def queue_claims() -> Iterator[Claim]:
+    """Claim 2: each kind of head element alone, and with one more thing happening behind it."""
     for kind in ("start-old", "start-current", "hint", "stop", "other-hint"):
-        if not _valid(_popped(kind, *_alone(kind))):
-            failures.append(f"{kind} alone")
+        yield Claim(f"queue-{kind}-alone", (("cannot be popped", negate(_popped(kind, *_alone(kind)))),))
         whole, rest = _summary("whole."), _summary("rest.")
         for then in ("start-old", "start-current", "hint", "stop", "issue"):
             grown, shorter = _after(whole, then), _after(rest, then)
             renamed = "start-old" if (kind, then) == ("start-current", "issue") else kind
-            kept = implies(_popped(kind, whole, rest), _popped(renamed, grown, shorter))
+            parts = [("can be popped before", _popped(kind, whole, rest)), ("but not after", negate(_popped(renamed, grown, shorter)))]
             if then == "hint":
-                kept = implies(~whole["stop"], kept)
-            if not _valid(kept):
-                failures.append(f"{kind} at the head, then {then}")
-    return failures
+                parts.append(("a hint is queued only between start and stop", ~whole["stop"]))
+            yield Claim(f"queue-{kind}-then-{then}", tuple(parts))
+
+
+def check_queue() -> list[str]:
+    """Check claim 2 with Z3; the names of the parts that fail (none, if all is well)."""
+    return [claim.name for claim in queue_claims() if claim.failure() is not None]
 
 
 def _summary(prefix: str) -> dict[str, Term]:
@@ -297,9 +312,3 @@ def _popped(kind: str, whole: dict[str, Term], rest: dict[str, Term]) -> Term:
             left = (equal(state.transaction.read(f"queue.{name}"), rest[name]) for name in QueueSummary.fields)
             ways.append(conj(allowed, *left))
     return disj(*ways)
-
-
-def _valid(term: Term) -> bool:
-    solver = z3.SolverFor("QF_FD")
-    solver.add(z3.Not(Z3Terms().translate(term)))
-    return bool(solver.check() == z3.unsat)

@@ -1,12 +1,14 @@
 """Makes a shortest counterexample easier to read, without making it longer.
 
-Z3 returns any shortest run.  Here unusual steps give way to ordinary ones where the loss survives (a vCPU's write instead of a device's, actions listed earlier in
+Z3 returns any shortest run.  Here unusual steps give way to ordinary ones where the loss survives (a vCPU's write instead of a
+device's, actions listed earlier in
 the system before later ones), and independent steps are reordered so that the run changes actors as rarely as possible.
 Every change is executed on the explicit model; what does not run into the same bad state is not taken.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
@@ -63,7 +65,7 @@ def _plainer(executor: _Executor, start: int, moves: list[Move]) -> list[Move]:
 
 
 def _switches(moves: Sequence[Move]) -> int:
-    return sum(left.step.action.actor is not right.step.action.actor for left, right in zip(moves, moves[1:], strict=False))
+    return sum(left.step.action.actor is not right.step.action.actor for left, right in itertools.pairwise(moves))
 
 
 def _grouped(executor: _Executor, start: int, moves: list[Move]) -> list[Move]:

@@ -1,0 +1,89 @@
+"""A report on a trace as text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from balloonproof.checker.read.events import Pages
+from balloonproof.checker.verdict import ACCEPT, Finding, Report
+
+SHOWN = 3
+"""Findings shown in full unless asked for more."""
+
+
+def report_lines(report: Report, verbose: bool = False) -> Iterator[str]:
+    """The lines to print for one checked trace; files are named from the folder that they share."""
+    folder = os.path.commonpath([os.path.dirname(path) or "." for path in report.sources]) if report.sources else ""
+    for line in _lines(report, verbose):
+        yield line.replace(f"{folder}/", "") if folder else line
+
+
+def _lines(report: Report, verbose: bool) -> Iterator[str]:
+    pages = f"{report.header.pages:,} pages, " if report.header.pages else ""
+    yield f"{report.verdict}: {report.events:,} events, {pages}checked as {report.configuration}  ({report.seconds:.1f} s)"
+    if report.verdict == ACCEPT:
+        end = "the migration completed" if report.completed else "no migration completes in this trace"
+        yield f"  every run of the model that explains the trace is safe; {end}"
+    yield from (f"  {reason}" for reason in report.reasons)
+    for number, finding in enumerate(report.findings):
+        if number == SHOWN and not verbose:
+            rest = report.findings[SHOWN:]
+            yield f"  and {len(rest)} more findings, on {sum(item.count for item in rest):,} pages (-v shows them)"
+            break
+        yield ""
+        yield from finding_lines(finding, verbose)
+    yield ""
+    yield f"  taken as possible at any time, because the trace does not show it: {', '.join(report.unseen) or 'nothing'}"
+    if verbose:
+        counts = ", ".join(f"{name} {count:,}" for name, count in sorted(report.event_counts.items()))
+        yield f"  events: {counts}"
+        yield from (f"  note: {note}" for note in report.notes)
+
+
+def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
+    """One finding with its evidence."""
+    where = f" [{finding.event.source}]" if finding.event is not None else ""
+    at = f"event {finding.event.name}{where}" if finding.event is not None else "the end of the trace"
+    what = {
+        "impossible": f"no run of the model explains {at}",
+        "violated": f"{finding.property_name} is violated in every run that explains the trace (judged at {at})",
+        "undecided": f"{finding.property_name} holds in some runs that explain the trace, and not in others (judged at {at})",
+    }[finding.kind]
+    yield f"  page {finding.page:#x}: {what}"
+    if finding.count > 1:
+        yield f"    the same for {finding.count:,} pages in all: {show_pages(finding.pages, 40 if verbose else 6)}"
+    if finding.forbidden_by:
+        yield f"    forbidden by: {', '.join(finding.forbidden_by)} (without it a run would explain the event)"
+    if finding.needed:
+        yield f"    it would need {'; or '.join(finding.needed[:3])}"
+    if finding.kind == "impossible" and finding.before:
+        yield f"    possible before it: {finding.possible_before} states, such as {show_state(finding.before[0])}"
+    title = {"impossible": "what the trace says of this page", "violated": "how it was lost, with the steps that the trace does not show"}
+    if finding.history:
+        yield f"    {title.get(finding.kind, 'a run in which it is lost')}:"
+        yield from (f"      {line}" for line in collapse(finding.history))
+    for hint in finding.stale_hints:
+        yield f"    {hint}"
+    if finding.to_decide:
+        yield f"    not decided by this trace; a record of {', '.join(finding.to_decide)} would tell"
+
+
+def collapse(lines: Sequence[str]) -> Iterator[str]:
+    """Neighbouring lines that differ only in their source become one."""
+    for text, group in groupby(lines, key=lambda line: line.split("  [")[0]):
+        same = list(group)
+        yield same[0] if len(same) == 1 else f"{text}, {len(same)} times" + ("  [" + same[0].split("  [")[1].rstrip("]") + " ...]" if "  [" in same[0] else "")
+
+
+def show_pages(pages: Pages, most: int) -> str:
+    """Page ranges, at most so many."""
+    shown = ", ".join(f"{first:#x}" + (f"+{count}" if count > 1 else "") for first, count in pages[:most])
+    return shown + (f" and {len(pages) - most} more ranges" if len(pages) > most else "")
+
+
+def show_state(state: object) -> str:
+    """The variables of a possible state that are not at their plain value."""
+    assert isinstance(state, dict)
+    return ", ".join(f"{name}={value.lower()}" for name, value in state.items() if value not in ("false", "NONE", "IDLE"))
