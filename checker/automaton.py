@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from balloonproof.checker.observe import Meaning, Vocabulary, in_system
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
 from balloonproof.model.one_page import OnePage

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from balloonproof.checker.explain import PageView, forbidding_guards, is_stale, needed, telling
 from balloonproof.checker.monitor import Judgement, Monitor
-from balloonproof.checker.observe import IGNORED, UnknownEvent
+from balloonproof.checker.observe import IGNORED, MissingPages, UnknownEvent
 from balloonproof.checker.read import Event, Trace, TraceInputError, read_trace
 from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report
 from balloonproof.model.language import Configuration, UnknownName
@@ -119,7 +119,7 @@ def check_trace(trace: Trace, configuration: Configuration, progress: Progress =
             progress(f"event {number:,} of {len(trace.events):,}")
         try:
             monitor.step(event)
-        except UnknownEvent as error:
+        except (UnknownEvent, MissingPages) as error:
             raise TraceInputError(event.source.path, f"line {event.source.line}: {error}") from None
     monitor.finish()
     progress("explaining")

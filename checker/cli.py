@@ -185,10 +185,11 @@ def _table_json(tables: list[tuple[System, Any]]) -> None:
 
 
 def _table_text(system: System, rows: Any) -> None:
-    from balloonproof.checker.report.settings_table import safe_rules, values_of
     from rich import box
     from rich.console import Console
     from rich.table import Table
+
+    from balloonproof.checker.report.settings_table import safe_rules, values_of
 
     table = Table(box=box.SIMPLE, title=f"{system.name}: every combination of settings", title_justify="left")
     for setting in system.settings:

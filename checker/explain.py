@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from balloonproof.checker.automaton import Automaton
 from balloonproof.checker.monitor import Monitor
 from balloonproof.checker.observe import Meaning

@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from balloonproof.checker.automaton import IMPOSSIBLE, Automaton
 from balloonproof.checker.observe import Meaning, Vocabulary
 from balloonproof.checker.read.events import Event, Header, Pages
 from balloonproof.model.language import Configuration
 from balloonproof.model.one_page import OnePage
-from numpy.typing import NDArray
 
 CHECKPOINTS = frozenset({"start-migration", "switch-over"})
 """Actions before which the properties are judged: they begin something new."""

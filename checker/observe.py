@@ -6,6 +6,7 @@ or happen only where a bit was seen to change.  This is the only place that know
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -28,6 +29,9 @@ COARSE_NAMES: Mapping[str, tuple[str, ...]] = {
 
 IGNORED = frozenset({"migration.active", "migration.notify", "guest.config"})
 """Events that say nothing that the model does not know from others."""
+
+KNOWN_FLAGS = frozenset({"honoured", "dropped", "zero", "partial", "unreceived", "unmatched", "started", "stopped", "ignored"})
+"""Every flag that an event may carry."""
 
 REQUIRED_ALWAYS = frozenset({"switch-over", "start-migration"})
 """Actions that are never assumed to have happened unseen: a trace is of the migrations that it shows."""
@@ -104,10 +108,19 @@ class Vocabulary:
         return name in self.by_event or name in IGNORED or name.split(".")[0] in ("memory", "trace") or name in STATEMENTS
 
     def meaning(self, event: Event) -> Meaning | None:
-        """What the event says; None if it says nothing.  UnknownEvent for a name that no action has."""
+        """What the event says; None if it says nothing.
+
+        UnknownEvent for a name that no action has or a flag that no event has, MissingPages for a step about a page that names none.
+        """
         name = event.name
-        if name in IGNORED or (not event.pages and self.is_about_pages(name)):
+        if not event.flags <= KNOWN_FLAGS:
+            raise UnknownEvent("flag", next(iter(event.flags - KNOWN_FLAGS)), sorted(KNOWN_FLAGS))
+        if name in IGNORED:
             return None
+        if not event.pages and self.is_about_pages(name):
+            if "count" in event.arguments:
+                return None
+            raise MissingPages(name)
         key = (name, event.flags, tuple(sorted(event.arguments.items()))) if name in _DETAILED else name
         if key not in self._meanings:
             self._meanings[key] = self._meaning(event)
@@ -126,7 +139,7 @@ class Vocabulary:
             return Meaning("migration.send unreceived", self.by_event[name], before=FALSE)
         actions = self.by_event.get(name)
         if actions is None:
-            raise UnknownEvent(name, sorted({*self.by_event, *IGNORED, *STATEMENTS}))
+            raise UnknownEvent("event", name, sorted({*self.by_event, *IGNORED, *STATEMENTS}))
         if name == "migration.cleanup" and event.arguments.get("state") == "completed":
             return Meaning(name + " completed")
         noticed = any(item not in self.one_page.unnoticed for item in actions) and self.actions[actions[0]].per_page
@@ -170,14 +183,18 @@ class Vocabulary:
 
 
 class UnknownEvent(ValueError):
-    """An event name that neither the system's actions nor the known statements have."""
+    """An event name or flag that does not exist."""
 
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        import difflib
-
+    def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-        super().__init__(f"unknown event {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))
-        self.known = known
+        super().__init__(f"unknown {kind} {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))
+
+
+class MissingPages(ValueError):
+    """An event about a page that does not say which."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} without pages: expected pages=... (or count=... where only their number is known)")
 
 
 _IN_USE = conj(is_value("page.relied", True), disj(is_value("page.owner", Owner.USED), cell("page.holds_ring")))

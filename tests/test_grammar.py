@@ -6,9 +6,10 @@ import re
 from typing import Any
 
 import pytest
-from balloonproof.grammar import TraceSyntaxError, line_parser
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from balloonproof.grammar import TraceSyntaxError, line_parser
 
 PROBE = "    mig/src/main-21463   (  21399) [001] DBZff 1795404614.959742: "
 SAMPLES = {

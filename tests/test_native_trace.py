@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from balloonproof.checker.read import (
     Event,
     Expectation,
@@ -22,8 +25,6 @@ from balloonproof.checker.read import (
     write_native,
     write_native_file,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SAMPLE = """\
 # a hand-written trace
@@ -70,9 +71,7 @@ def test_reads_header_and_events() -> None:
     assert not header.observes("host.command")
     assert header.expect == Expectation("reject", 0x1F87, "no-page-lost")
     hint, send, differs = trace.events[2], trace.events[3], trace.events[4]
-    assert hint == Event(
-        103220000, "host.hint", ((0x8800, 1024),), {"cleared": 1024}, frozenset({"honoured"}), hint.source
-    )
+    assert hint == Event(103220000, "host.hint", ((0x8800, 1024),), {"cleared": 1024}, frozenset({"honoured"}), hint.source)
     assert str(hint.source) == "<text>:12"
     assert (send.time, send.pages, send.flags) == (103911005, ((8071, 1),), frozenset({"zero"}))
     assert differs.pages == ((0x3E93, 1), (0x4000, 16))
@@ -81,12 +80,8 @@ def test_reads_header_and_events() -> None:
 
 WORD = st.from_regex(r"[a-z][a-z0-9-]{0,6}", fullmatch=True).filter(lambda word: word != "pages")
 NAME = st.tuples(WORD, WORD).map(".".join)
-TEXT = st.from_regex(r"[A-Za-z_.:+/@%-][A-Za-z0-9_.:+/@%-]{0,8}", fullmatch=True).filter(
-    lambda text: not text.lstrip("-").isdecimal()
-)
-RANGES = st.lists(st.tuples(st.integers(0, 500), st.integers(1, 500)), max_size=4).filter(
-    lambda ranges: all(a + n != b for (a, n), (b, _) in pairwise(ranges))
-)
+TEXT = st.from_regex(r"[A-Za-z_.:+/@%-][A-Za-z0-9_.:+/@%-]{0,8}", fullmatch=True).filter(lambda text: not text.lstrip("-").isdecimal())
+RANGES = st.lists(st.tuples(st.integers(0, 500), st.integers(1, 500)), max_size=4).filter(lambda ranges: all(a + n != b for (a, n), (b, _) in pairwise(ranges)))
 HEADER = st.builds(
     Header,
     pages=st.none() | st.integers(1000, 10**7),

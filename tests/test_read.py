@@ -7,11 +7,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from balloonproof.checker.read import Trace, TraceInputError, TraceSyntaxError, format_event, read_trace
 from balloonproof.checker.read.probes import set_bits
 from balloonproof.checker.read.sends import align
-from hypothesis import given
-from hypothesis import strategies as st
 
 RECORDS = Path(__file__).parents[2] / "shared" / "records"
 
@@ -87,9 +88,7 @@ def lines(trace: Trace, *families: str) -> list[str]:
 
 
 def test_a_record_becomes_one_trace(tmp_path: Path) -> None:
-    folder = record(
-        tmp_path, src=SOURCE, dst=DESTINATION, up=PROBES, cmd=COMMAND, diff=COMPARISON, notes="{}\n", empty=""
-    )
+    folder = record(tmp_path, src=SOURCE, dst=DESTINATION, up=PROBES, cmd=COMMAND, diff=COMPARISON, notes="{}\n", empty="")
     trace = read_trace(folder)
     assert (trace.header.pages, trace.header.page_size, trace.header.chunk_pages) == (65536, 4096, 262144)
     assert trace.header.settings == {"dirty-log": "get-and-clear"}
@@ -192,9 +191,7 @@ def test_both_prefixes_of_the_log_mean_the_same(tmp_path: Path) -> None:
     old = read_trace(record(tmp_path / "old", src=SOURCE))
     new = read_trace(record(tmp_path / "new", src=text))
     # only the thread ids are missing, and with them what is known of when a sync can have begun
-    assert [e for e in lines(old, "migration", "guest") if "begin" not in e] == [
-        e for e in lines(new, "migration", "guest") if "begin" not in e
-    ]
+    assert [e for e in lines(old, "migration", "guest") if "begin" not in e] == [e for e in lines(new, "migration", "guest") if "begin" not in e]
     assert "0.000110 migration.sync-begin round=1" in lines(new, "migration")
 
 
@@ -266,9 +263,7 @@ def test_a_real_migration_with_hints() -> None:
     assert "0 without a sign at the source, 0 that the destination did not load" in note(trace, "pages sent (")
     assert (count["migration.send"], count["migration.send/zero"]) == (50042, 5033)
     assert (count["host.hint/honoured"], count["guest.hint"], count["migration.bitmap"]) == (62, 62, 5)
-    differs = {
-        event.arguments["class"]: event.arguments["count"] for event in trace.events if event.name == "memory.differs"
-    }
+    differs = {event.arguments["class"]: event.arguments["count"] for event in trace.events if event.name == "memory.differs"}
     assert differs == {"free": 4458}
 
 
@@ -284,9 +279,7 @@ def test_a_real_migration_with_stale_hints() -> None:
         (0x80000002, "stop", "ignored"),
         (0, "stop", "ignored"),
     ]
-    differs = {
-        event.arguments["class"]: event.arguments["count"] for event in trace.events if event.name == "memory.differs"
-    }
+    differs = {event.arguments["class"]: event.arguments["count"] for event in trace.events if event.name == "memory.differs"}
     assert differs == {"used": 26848, "held": 2720}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import z3
+
 from balloonproof.model.explicit import Explicit
 from balloonproof.model.language import Step
 from balloonproof.model.prove.z3_terms import Z3Terms, value_of

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+
 from balloonproof.model.compiled import compile_predicate
 from balloonproof.model.explicit import Explicit, Shape
 from balloonproof.model.language import Actor, Configuration, Property

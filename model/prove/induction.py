@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import z3
+
 from balloonproof.model.compiled import Layout
 from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage

@@ -26,6 +26,7 @@ from functools import partial
 from typing import Any
 
 import z3
+
 from balloonproof.model.explicit import DONE_ID, FIRST_ID, STOP_ID, Element, Explicit, ExplicitState, Shape
 from balloonproof.model.language import Configuration, Step, Transaction
 from balloonproof.model.one_page import IdClass, OnePage, OnePageState, QueueSummary, declared_fields, irrelevant

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
+
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.terms import Term
-from numpy.typing import NDArray
 
 States = NDArray[np.int64]
 Progress = Callable[[str], None]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import z3
+
 from balloonproof.model.terms import BOOL, Sort, Term, topological
 
 
