@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from balloonproof.checker.explain import PageView, forbidding_guards, is_stale, needed, telling
+from balloonproof.checker.explain import PageView, events_by_page, forbidding_guards, is_stale, needed, telling
 from balloonproof.checker.monitor import Judgement, Monitor
-from balloonproof.checker.observe import IGNORED, MissingPages, UnknownEvent
+from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS, MissingPages, UnknownEvent
 from balloonproof.checker.read import Event, Trace, TraceInputError, read_trace
 from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report
 from balloonproof.model.language import Configuration, UnknownName
@@ -57,20 +58,29 @@ def hidden(trace: Trace, names: Sequence[str]) -> Trace:
     def is_hidden(name: str) -> bool:
         return name in names or f"{name.split('.')[0]}.*" in names
 
-    known = {event.name for event in trace.events} | set(trace.header.observed)
+    known = _event_names()
     for name in names:
-        if name not in known and not any(f"{item.split('.')[0]}.*" == name for item in known):
-            raise UnknownName("event of the trace", name, sorted(known))
-    kept = [event for event in trace.events if not is_hidden(event.name)]
-    observed = tuple(sorted({name for name in _spelled_out(trace) if not is_hidden(name)}))
-    return Trace(replace(trace.header, observed=observed), kept, trace.notes)
+        if name not in known and name not in {f"{item.split('.')[0]}.*" for item in known}:
+            raise UnknownName("event", name, sorted(known))
+    observed = {name for name in known if trace.header.observes(name)} | {name for name in trace.header.observed if not name.endswith("*")}
+    header = replace(trace.header, observed=tuple(sorted(name for name in observed if not is_hidden(name))))
+    return Trace(header, _Kept(trace.events, is_hidden), trace.notes)
 
 
-def _spelled_out(trace: Trace) -> set[str]:
-    """The observed names, families replaced by the names of the system's events."""
-    names = set(trace.header.observed)
-    every = {action.event for system in SYSTEMS for action in system.actions} | {event.name for event in trace.events}
-    return {name for name in every if trace.header.observes(name)} | {name for name in names if not name.endswith("*")}
+@dataclass(frozen=True)
+class _Kept:
+    """Events without those that are hidden; like `Trace.events` it can be iterated over again."""
+
+    events: Iterable[Event]
+    is_hidden: Callable[[str], bool]
+
+    def __iter__(self) -> Iterator[Event]:
+        return (event for event in self.events if not self.is_hidden(event.name))
+
+
+def _event_names() -> set[str]:
+    """Every event name that any system knows."""
+    return {action.event for system in SYSTEMS for action in system.actions} | {*COARSE_NAMES, *STATEMENTS, *IGNORED}
 
 
 GUEST_CLOCK = "clock aligned"
@@ -111,28 +121,53 @@ def check_trace(trace: Trace, configuration: Configuration, progress: Progress =
     _check_beginning(trace)
     monitor = Monitor(configuration, trace.header, page_count(trace))
     reasons: list[str] = []
+    counts: Counter[str] = Counter()
+    sources: set[str] = set()
     for number, event in enumerate(trace.events):
+        counts[event.name] += 1
+        sources.add(event.source.path)
         if event.name == "migration.postcopy":
             reasons.append(f"post-copy begins at {event.source}: not part of {configuration.system.name}; the trace was followed up to there")
             break
         if number % 4096 == 0:
-            progress(f"event {number:,} of {len(trace.events):,}")
+            progress(f"event {number:,}")
         try:
             monitor.step(event)
         except (UnknownEvent, MissingPages) as error:
             raise TraceInputError(event.source.path, f"line {event.source.line}: {error}") from None
     monitor.finish()
     progress("explaining")
-    findings = [_explain(monitor, trace.events, item, number) for number, item in enumerate(_in_order(monitor.judgements))]
+    findings = _findings(monitor, trace)
     kinds = {item.kind for item in findings}
     verdict = REJECT if kinds & {"impossible", "violated"} else INCONCLUSIVE if "undecided" in kinds or reasons else ACCEPT
-    counts = Counter(event.name for event in trace.events)
-    unseen = sorted({item.event for name, item in monitor.vocabulary.actions.items() if monitor.vocabulary.may_be_unseen(name)})
     return Report(
-        verdict, trace.header, configuration, len(trace.events), counts, findings, trace.notes, unseen, len(monitor.automaton.sets), monitor.completed,
-        sources=sorted({event.source.path for event in trace.events if event.source.path}),
+        verdict,
+        trace.header,
+        configuration,
+        events=counts.total(),
+        event_counts=counts,
+        findings=findings,
+        notes=trace.notes,
+        unseen=sorted({item.event for name, item in monitor.vocabulary.actions.items() if monitor.vocabulary.may_be_unseen(name)}),
+        sets=len(monitor.automaton.sets),
+        completed=monitor.completed,
+        sources=sorted(sources - {""}),
         reasons=reasons,
-    )  # fmt: skip
+    )
+
+
+def _findings(monitor: Monitor, trace: Trace) -> list[Finding]:
+    judgements = _in_order(monitor.judgements)
+    if not judgements:
+        return []
+    explained = judgements[:EXPLAINED]
+    pages = [item.pages[0][0] for item in explained]
+    hints = [event for event in trace.events if event.name == "host.hint" and "dropped" not in event.flags]
+    wanted = {*pages, *(page for item in explained for event in hints for page in _common(event, item)[:1])}
+    seen = events_by_page(monitor, trace.events, wanted)
+    found = [_explain(monitor, seen, hints, item) for item in explained]
+    rest = judgements[EXPLAINED:]
+    return found + [Finding(item.kind, item.pages, sum(size for _, size in item.pages), item.event, item.property) for item in rest]
 
 
 def _check_beginning(trace: Trace) -> None:
@@ -151,54 +186,47 @@ def _in_order(judgements: Sequence[Judgement]) -> list[Judgement]:
     return sorted(judgements, key=lambda item: order[item.kind])
 
 
-def _explain(monitor: Monitor, events: Sequence[Event], item: Judgement, number: int) -> Finding:
-    count = sum(size for _, size in item.pages)
-    if number >= EXPLAINED:
-        return Finding(item.kind, item.pages, count, item.event, item.property)
+def _explain(monitor: Monitor, seen: Mapping[int, Sequence[Event]], hints: Sequence[Event], item: Judgement) -> Finding:
+    """A judgement with its evidence, told for its first page."""
     page, automaton = item.pages[0][0], monitor.automaton
-    view = PageView(monitor, events, page, item.event)
-    before = [automaton.show(int(state)) for state in automaton.sets[item.number][:8]]
-    history = [f"{sight.event.name} [{sight.event.source}]" for sight in view.own()][-12:]
-    wanted: list[str] = []
-    decide: list[str] = []
-    forbidden: list[str] = []
-    stale: list[str] = []
+    view = PageView(monitor, seen[page], page, item.event)
+    evidence: dict[str, Any] = {
+        "possible_before": len(automaton.sets[item.number]),
+        "before": [automaton.show(int(state)) for state in automaton.sets[item.number][:8]],
+        "history": [f"{sight.event.name} [{sight.event.source}]" for sight in view.own()][-12:],
+    }
     if item.kind == "impossible" and view.sights and item.event is not None:
-        wanted = needed(automaton, view.sights[-1], page)
-        forbidden = forbidding_guards(monitor, events, page, item.event)
+        evidence["needed"] = needed(automaton, view.sights[-1], page)
+        evidence["forbidden_by"] = forbidding_guards(monitor, seen[page], page, item.event)
     elif item.property is not None:
-        bad = monitor.one_page.violated()[item.property]
-        run = view.run_to(bad)
-        history = [telling(step) for step in run]
+        run = view.run_to(monitor.one_page.violated()[item.property])
+        evidence["history"] = [telling(step) for step in run]
         if item.kind == "undecided":
-            decide = sorted({step.move.step.action.event for step in run if step.event is None and step.move.step.role == "own"} & DECIDING)
+            unseen = {step.move.step.action.event for step in run if step.event is None and step.move.step.role == "own"}
+            evidence["to_decide"] = sorted(unseen & DECIDING)
         else:
-            stale = _stale_hints(monitor, events, item)
-    possible = len(automaton.sets[item.number])
-    return Finding(item.kind, item.pages, count, item.event, item.property, possible, before, wanted, forbidden, history, stale, decide)
+            evidence["stale_hints"] = _stale_hints(monitor, seen, hints, item)
+    return Finding(item.kind, item.pages, sum(size for _, size in item.pages), item.event, item.property, **evidence)
 
 
 DECIDING = frozenset({"guest.allocate", "guest.write", "guest.free", "guest.hint", "guest.release", "guest.shrink", "host.hint", "device.write"})
 """Events whose record would tell the safe runs from the others."""
 
 
-def _stale_hints(monitor: Monitor, events: Sequence[Event], item: Judgement) -> list[str]:
+def _common(event: Event, item: Judgement) -> list[int]:
+    """The pages that an event and a judgement both name."""
+    return [page for first, size in event.pages for low, many in item.pages for page in range(max(first, low), min(first + size, low + many))]
+
+
+def _stale_hints(monitor: Monitor, seen: Mapping[int, Sequence[Event]], hints: Sequence[Event], item: Judgement) -> list[str]:
     """The hints that cleared lost pages' bits although they belonged to an earlier round, with how many of the pages each names."""
     found = []
-    for event in events:
-        if event.name != "host.hint" or "dropped" in event.flags:
-            continue
-        lost = [max(first, low) for first, size in event.pages for low, many in item.pages if first < low + many and low < first + size]
+    for event in hints:
+        lost = _common(event, item)
         if not lost:
             continue
-        number = sum(
-            min(first + size, low + many) - max(first, low)
-            for first, size in event.pages
-            for low, many in item.pages
-            if first < low + many and low < first + size
-        )
-        view = PageView(monitor, events, lost[0], event)
-        if view.sights and view.sights[-1].event is event and is_stale(monitor.automaton, view.sights[-1]):
+        view = PageView(monitor, seen[lost[0]], lost[0], event)
+        if view.sights and view.sights[-1].event == event and is_stale(monitor.automaton, view.sights[-1]):
             where = ", ".join(f"{first:#x}+{size}" for first, size in event.pages)
-            found.append(f"stale hint of pages {where} honoured, {number} of them lost [{event.source}]")
+            found.append(f"stale hint of pages {where} honoured, {len(lost)} of them lost [{event.source}]")
     return found

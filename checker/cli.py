@@ -286,7 +286,7 @@ def convert(paths: tuple[str, ...], output: Path) -> None:
         trace = read_trace(list(paths))
         say("writing")
         write_native_file(trace, output)
-    click.echo(f"{output}: {len(trace.events):,} events")
+    click.echo(f"{output}: {sum(1 for _ in trace.events):,} events")
 
 
 def _exists(path: str) -> None:

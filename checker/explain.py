@@ -5,7 +5,7 @@ A finding names many pages; this follows one of them again, alone, through the s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,21 @@ class ToldStep:
     after: int
 
 
+def events_by_page(monitor: Monitor, events: Iterable[Event], pages: Iterable[int]) -> dict[int, list[Event]]:
+    """For each of `pages` the events that it can see, in one pass over the trace."""
+    seen: dict[int, list[Event]] = {page: [] for page in pages}
+    for event in events:
+        if event.name == "migration.postcopy":
+            break
+        meaning = monitor.vocabulary.meaning(event)
+        if meaning is None:
+            continue
+        for page, found in seen.items():
+            if not event.pages or meaning.others or meaning.is_statement or any(first <= page < first + count for first, count in event.pages):
+                found.append(event)
+    return seen
+
+
 class PageView:
     """One page's sights of a trace, up to `until` (an event of it; None: all of it)."""
 
@@ -54,14 +69,14 @@ class PageView:
             if sight is not None:
                 in_sync = sight.in_sync
                 self.sights.append(sight)
-                if event is until:
+                if _same(event, until):
                     break
                 self.final = self.automaton.after(self.final, sight.meaning, sight.role, in_sync)
                 if "merge" in sight.meaning.actions:
                     in_sync = False
                 if not self.final:
                     break
-            elif event is until:
+            elif _same(event, until):
                 break
 
     def _sight(self, event: Event, in_sync: bool) -> Sight | None:
@@ -119,6 +134,11 @@ class PageView:
                 if len(hits):
                     return ToldStep(move, sight.event, int(hits[0]), target)
         return None
+
+
+def _same(event: Event, other: Event | None) -> bool:
+    """Are these one event of a trace?  A trace that is read anew gives equal events, not the same objects."""
+    return event is other or event == other
 
 
 def path_between(automaton: Automaton, start: States, target: int, in_sync: bool) -> list[ToldStep]:
@@ -194,7 +214,7 @@ def forbidding_guards(monitor: Monitor, events: Sequence[Event], page: int, unti
         other = Monitor(weaker, monitor.vocabulary.header, 1)
         other.chunk, other.differing = monitor.chunk, monitor.differing
         view = PageView(other, events, page, until)
-        if view.sights and view.sights[-1].event is until:
+        if view.sights and _same(view.sights[-1].event, until):
             last = view.sights[-1]
             if view.automaton.after(view.final, last.meaning, last.role, last.in_sync):
                 found.append(guard.name)

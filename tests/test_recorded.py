@@ -108,6 +108,7 @@ def test_a_hint_for_a_page_in_use_is_rejected(good: Trace, hinted: set[int]) -> 
 
 def test_a_hint_that_cleared_bits_that_were_clear_is_rejected_by_the_host_alone(good: Trace, hinted: set[int]) -> None:
     trace = hidden(good, ["guest.hint", "guest.start", "guest.stop"])
+    trace = replace(trace, events=list(trace.events))
     sends = sends_by_page(trace)
     position = next(index for index, event in enumerate(trace.events) if (event.name == "host.hint" and event.time > 5 * 10**8) or index > 20_000)
     hints = [index for index, event in enumerate(trace.events) if event.name == "host.hint" and index >= position]

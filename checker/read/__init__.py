@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from ...grammar import TraceInputError, TraceSyntaxError
 from .events import Event, Expectation, Header, Pages, Source, Trace
-from .native import format_event, read_native, write_native, write_native_file
+from .native import format_event, read_native, stream_native, write_native, write_native_file
 from .record import read_record, record_files
 from .sources import Kind, lines, recognise
 
@@ -32,6 +32,7 @@ __all__ = [
     "read_native",
     "read_record",
     "read_trace",
+    "stream_native",
     "write_native",
     "write_native_file",
 ]
@@ -64,4 +65,4 @@ def read_trace(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]])
     if len(files) > 1:
         native = files[kinds.index(Kind.NATIVE)]
         raise TraceInputError(native, "a native trace is read by itself, not together with other files")
-    return read_native(files[0])
+    return stream_native(files[0])

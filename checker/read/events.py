@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -68,10 +68,13 @@ class Header:
 
 @dataclass
 class Trace:
-    """A header, the events in order of time, and notes on what the reader skipped, counted, matched or aligned."""
+    """A header, the events in order of time, and notes on what the reader skipped, counted, matched or aligned.
+
+    ``events`` can be iterated over any number of times; what is held in memory is a list, a long file is read anew.
+    """
 
     header: Header
-    events: Sequence[Event]
+    events: Iterable[Event]
     notes: list[str] = field(default_factory=list)
 
 

@@ -132,24 +132,53 @@ class _Reader:
         return self.text.find(part) + 1
 
 
+def stream_native(path: str | os.PathLike[str]) -> Trace:
+    """As :func:`read_native` for a file, but its events are read anew each time they are iterated over, never held.
+
+    Text that is not of the format raises when it is reached.
+    """
+    name = os.fspath(path)
+    reader = _Reader(name)
+    for _ in _parse(reader, lines(name)):
+        break
+    return Trace(Header(**reader.header), _Streamed(name))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class _Streamed:
+    """The events of a file, parsed at each iteration."""
+
+    path: str
+
+    def __iter__(self) -> Iterator[Event]:
+        return _parse(_Reader(self.path), lines(self.path))
+
+
 def _read(numbered: Iterable[tuple[int, str]], path: str) -> Trace:
-    parser = line_parser("trace")
     reader = _Reader(path)
-    events: list[Event] = []
-    append, match = events.append, parser.match
+    events = list(_parse(reader, numbered))
+    return Trace(Header(**reader.header), events)  # type: ignore[arg-type]
+
+
+def _parse(reader: _Reader, numbered: Iterable[tuple[int, str]]) -> Iterator[Event]:
+    """The events of a trace; its header is in ``reader`` from the first of them on."""
+    parser = line_parser("trace")
+    match, path = parser.match, reader.path
     last = 0
     limit: int | None = None
+    begun = False
     for number, raw in numbered:
         reader.text = text = raw.rstrip()
         kind, fields = match(text) or parser.parse_with_grammar(text, number, path)
         if not kind:  # blank, or a comment alone
             continue
         if kind != "event":
-            _read_header_line(reader, Line(number, kind, fields), after_events=bool(events))
+            _read_header_line(reader, Line(number, kind, fields), after_events=begun)
             continue
-        if not events:
+        if not begun:
             _check_magic(reader, number)
             limit = reader.header.get("pages")  # type: ignore[assignment]
+            begun = True
         event = _event(fields, Source(path, number))
         if event.time < last:
             raise reader.error(number, 1, fields["time"], f"a time not before {_format_time(last)}")
@@ -159,11 +188,10 @@ def _read(numbered: Iterable[tuple[int, str]], path: str) -> Trace:
                     found = f"pages {first:#x}+{count}"
                     raise reader.error(number, reader.column("pages="), found, f"pages below {limit:#x}")
         last = event.time
-        append(event)
-    if not events:
+        yield event
+    if not begun:
         reader.text = ""
         _check_magic(reader, 1)
-    return Trace(Header(**reader.header), events)  # type: ignore[arg-type]
 
 
 def _check_magic(reader: _Reader, number: int) -> None:
