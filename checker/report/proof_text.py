@@ -40,6 +40,8 @@ def _evidence(result: ProofResult, verbose: bool) -> Iterator[str]:
     yield f"  premise     one page and a summarised queue stand for any number: {result.premise_checks} claims, confirmed likewise"
     for witness in result.witnesses:
         yield f"  witness     {witness.name}: shown in {len(witness.run) if witness.run else 0} steps"
+    actions = len(result.configuration.system.actions) - len(result.impossible_actions)
+    yield f"  witness     {actions} actions: each can happen"
     if result.impossible_actions:
         yield f"  never       with these settings these steps cannot happen: {', '.join(result.impossible_actions)}"
     if verbose:

@@ -9,7 +9,7 @@ A pair (lemma, step) that was once shown preserved stays so, as lemmas are only 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ import z3
 from balloonproof.model.compiled import Layout
 from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.prove.reachability import Progress, Reachable, States, silent
+from balloonproof.model.prove.reachability import Progress, Reachable, States, silent, sorted_unique
 from balloonproof.model.prove.z3_terms import Z3Terms, value_of
 from balloonproof.model.terms import Term, const, disj, negate, substitute, variable, variables_of
 
@@ -61,9 +61,7 @@ class Learner:
     def __init__(self, reachable: Reachable, seed: int = 1) -> None:
         self.reachable, self.system, self.layout = reachable, reachable.system, reachable.layout
         self.random = random.Random(seed)
-        states = reachable.states
-        picks = np.random.default_rng(seed).integers(0, len(states), min(len(states), 20_000))
-        self.sample: States = np.unique(states[picks])
+        self.first_bit = {name: 1 << offset for name, offset in self.layout.offsets.items()}
         self.z3 = Z3Terms()
         self.solver = z3.SolverFor("QF_FD")
         for name, sort in self._all_variables().items():
@@ -115,28 +113,32 @@ class Learner:
             self.add(self._generalise(state))
 
     def _generalise(self, state: Mapping[str, int]) -> Lemma:
-        """A small part of `state` that no reachable state has."""
-        best: list[str] | None = None
-        for _ in range(3):
+        """A small part of `state` that no reachable state has: variables in one of which each reachable state differs from it."""
+        differing = self._differences(state)
+        best = 0
+        for attempt in range(3):
             names = list(state)
             self.random.shuffle(names)
-            kept = list(names)
+            kept = sum(self.first_bit[name] for name in names)
             for name in names:
-                rest = [item for item in kept if item != name]
-                if not self._occurs(rest, state):
+                rest = kept & ~self.first_bit[name]
+                if bool((differing & rest).all()):
                     kept = rest
-            if best is None or len(kept) < len(best):
+            if attempt == 0 or kept.bit_count() < best.bit_count():
                 best = kept
-        assert best is not None
-        chosen = [name for name in state if name in best]
-        return clause(self.system, {name: state[name] for name in chosen})
+        return clause(self.system, {name: value for name, value in state.items() if self.first_bit[name] & best})
 
-    def _occurs(self, names: Sequence[str], state: Mapping[str, int]) -> bool:
-        mask = sum(self.layout.mask(name) for name in names)
-        value = sum(state[name] << self.layout.offsets[name] for name in names)
-        if bool(((self.sample & mask) == value).any()):
-            return True
-        return bool(((self.reachable.states & mask) == value).any())
+    def _differences(self, state: Mapping[str, int]) -> States:
+        """For the reachable states, without duplicates: the variables that have another value than in `state`, each as the first bit of its field."""
+        changed = self.reachable.states ^ self.layout.pack(state)
+        found = np.zeros_like(changed)
+        for width in {sort.width for sort in self.system.variables.values()}:
+            firsts = sum(self.first_bit[name] for name, sort in self.system.variables.items() if sort.width == width)
+            any_bit = changed
+            for shift in range(1, width):
+                any_bit = any_bit | (changed >> shift)
+            found |= any_bit & firsts
+        return sorted_unique(found)
 
 
 def clause(system: OnePage, values: Mapping[str, int]) -> Lemma:
