@@ -15,8 +15,8 @@ import numpy as np
 
 from balloonproof.checker.observe import Meaning, Vocabulary, in_system
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
+from balloonproof.model.engines.reachability import States, apply, contains, holds, initial_states, sorted_unique
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.prove.reachability import States, apply, contains, holds, initial_states, sorted_unique
 from balloonproof.model.terms import TRUE, Term
 
 IMPOSSIBLE = 0
@@ -105,7 +105,7 @@ class Automaton:
 
     def everything(self) -> int:
         """After a gap in the trace: all that the model can ever be in."""
-        from balloonproof.model.prove.reachability import explore
+        from balloonproof.model.engines.reachability import explore
 
         return self.number(explore(self.one_page).states)
 

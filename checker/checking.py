@@ -14,8 +14,8 @@ from balloonproof.checker.monitor import Judgement, Monitor
 from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS, MissingPages, UnknownEvent
 from balloonproof.checker.read import Event, Trace, TraceInputError, read_trace
 from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report
+from balloonproof.model.engines.reachability import Progress, silent
 from balloonproof.model.language import Configuration, UnknownName
-from balloonproof.model.prove.reachability import Progress, silent
 from balloonproof.model.systems import SYSTEMS, find_system
 
 EXPLAINED = 20

@@ -18,8 +18,8 @@ import click
 
 if TYPE_CHECKING:
     from balloonproof.checker.verdict import Report
+    from balloonproof.model.engines.result import ProofResult
     from balloonproof.model.language import System
-    from balloonproof.model.prove.result import ProofResult
 
 STATUS = {"proved": 0, "accept": 0, "refuted": 1, "reject": 1, "undecided": 3, "inconclusive": 3}
 
@@ -106,7 +106,7 @@ def prove(
     if all_settings:
         _prove_all([item.system for item in configurations], chosen, without, output)
         return
-    from balloonproof.model.prove.engine import decide
+    from balloonproof.model.engines.verdict import decide
 
     with progress_line() as say:
         results = [decide(item, say) for item in configurations]
@@ -219,7 +219,7 @@ def _write_counterexample(result: ProofResult, path: Path) -> None:
 
 
 def _write_certificate(result: ProofResult, path: Path) -> None:
-    from balloonproof.model.prove.certificate import write_certificate
+    from balloonproof.model.engines.certificate import write_certificate
 
     if result.verdict != "proved" or result.invariant is None:
         raise click.UsageError(f"--certificate: there is no proof, {result.configuration} is {result.verdict}")

@@ -15,8 +15,8 @@ from balloonproof.checker.monitor import Monitor
 from balloonproof.checker.observe import Meaning
 from balloonproof.checker.read.events import Event
 from balloonproof.model.compiled import Move
+from balloonproof.model.engines.reachability import States, apply, contains, holds, sorted_unique
 from balloonproof.model.language import Actor
-from balloonproof.model.prove.reachability import States, apply, contains, holds, sorted_unique
 from balloonproof.model.terms import FALSE, Term, const, show_value, variable
 
 
@@ -62,6 +62,7 @@ class PageView:
     def __init__(self, monitor: Monitor, events: Sequence[Event], page: int, until: Event | None = None) -> None:
         self.monitor, self.automaton, self.page = monitor, monitor.automaton, page
         self.sights: list[Sight] = []
+        self.followed = 0  # how many of the sights `final` takes in: all, or all but `until`
         self.final = self.automaton.initial()
         in_sync = False
         for event in events:
@@ -72,6 +73,7 @@ class PageView:
                 if _same(event, until):
                     break
                 self.final = self.automaton.after(self.final, sight.meaning, sight.role, in_sync)
+                self.followed += 1
                 if "merge" in sight.meaning.actions:
                     in_sync = False
                 if not self.final:
@@ -108,7 +110,7 @@ class PageView:
         states = self.automaton.holding(bad, self.automaton.sets[self.final])
         target = int(states[0])
         told: list[ToldStep] = []
-        for sight in reversed(self.sights):
+        for sight in reversed(self.sights[: self.followed]):
             image = self.automaton.image(self.automaton.sets[sight.before], sight.meaning, sight.role)
             hidden = path_between(self.automaton, image, target, sight.in_sync)
             if hidden:
@@ -120,7 +122,7 @@ class PageView:
         return [*start, *told]
 
     def _initial(self) -> States:
-        from balloonproof.model.prove.reachability import initial_states
+        from balloonproof.model.engines.reachability import initial_states
 
         return initial_states(self.automaton.one_page, self.automaton.layout)
 

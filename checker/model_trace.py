@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from balloonproof.checker.read.events import Event, Expectation, Header, Pages, Trace
+from balloonproof.model.engines.bounded import Run
 from balloonproof.model.explicit import Explicit
 from balloonproof.model.language import Configuration
-from balloonproof.model.prove.bounded import Run
 
 STEP = 1_000
 """Nanoseconds between two steps of a run, which has no clock of its own."""

@@ -1,6 +1,6 @@
 """The explicit reading: a fixed number of pages, a first-in first-out virtqueue with slots, command ids that are counted.
 
-It is what a counterexample must replay on before anyone sees it, what the simulator runs, and what `prove.premise` compares the one-page system with.
+It is what a counterexample must replay on before anyone sees it, what the simulator runs, and what `engines.premise` compares the one-page system with.
 An instance is bounded: so many pages, queue slots and ids; a step that would need more is not enabled.
 """
 

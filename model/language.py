@@ -11,7 +11,7 @@ stays unchanged.
         s.send = Send.CLEARED
 
 A *reading* (`one_page`, `explicit`) runs the function on its own variables and obtains a `Step`: a guard and one next-state term per changed
-variable.  Three shapes of action exist, and no other (this is what makes one page stand for any number, see `prove.premise`):
+variable.  Three shapes of action exist, and no other (this is what makes one page stand for any number, see `engines.premise`):
 global (a function of `s`, which may do the same thing to every page in `s.pages`), and page (a function of `s` and one `page`,
 which may do the same thing to every page of `page.chunk`); a guard may ask all of `s.pages` for the same condition.
 """

@@ -5,7 +5,7 @@ through a shared chunk, is kept.  `peer` is any other page of the observed page'
 
 The virtqueue, of any length, is summarised from the observed page's point of view (`QueueSummary`), command ids by equality with the
 current one (`IdClass`).  That every step of the explicit model with any number of pages and messages is a step here is not taken
-on trust: `prove.premise` checks it by machine.
+on trust: `engines.premise` checks it by machine.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from balloonproof.model.terms import (
     disj,
     enum_sort,
     equal,
+    exists,
     negate,
     substitute,
     variable,
@@ -243,6 +244,10 @@ class OnePageState(State):
         self.pages = [self.observed]
         self.queue: _Queue = _Queue(self)
         self.sent_page = _Sent(self)
+        if role in ("peer", "stranger"):
+            # The progress of another page's send is not kept (`irrelevant`), so for its own steps it may be anything.
+            sending = choose(SentPage(transaction, "page.").is_sent_page, self.send, self.choice("send", self.send.sort))
+            transaction.before = {**transaction.before, "send": sending}
 
     def choice(self, name: str, sort: Sort) -> Term:
         """A free input of the step."""
@@ -318,7 +323,7 @@ class OnePageState(State):
 def irrelevant(cell: Callable[[str], Term]) -> Sequence[tuple[str, Term, Value]]:
     """Variables whose value does not matter under a condition, and the value that they then get: (cell, condition, value).
 
-    Fewer states, the same verdicts: `prove.premise` checks each explicit step against the one-page system with this in place.
+    Fewer states, the same verdicts: `engines.premise` checks each explicit step against the one-page system with this in place.
     """
     not_sending = ~cell("page.is_sent_page")
     over = (cell("phase") == Phase.COMPLETED) | (cell("phase") == Phase.CLEANUP)
@@ -375,7 +380,7 @@ class OnePage:
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
-        """Every action in every role whose guard is satisfiable; free inputs that do not matter are gone."""
+        """Every action in every role whose guard is satisfiable; free inputs that change nothing are gone."""
         steps = [self._without_constants(step) for step in self._all_steps]
         return tuple(step for step in steps if step.guard is not FALSE)
 
@@ -393,8 +398,9 @@ class OnePage:
         guard = substitute(step.guard, self._constants, memo)
         updates = {name: substitute(term, self._constants, memo) for name, term in step.updates.items()}
         updates = self.normalised(updates)
-        used = set(variables_of([guard, *updates.values()]))
+        used = set(variables_of(updates.values()))
         inputs = {name: term for name, term in step.inputs.items() if term in used}
+        guard = exists(set(step.inputs.values()) - used, guard)
         return Step(step.action, step.role, guard, updates, inputs)
 
     def normalised(self, updates: Mapping[str, Term]) -> dict[str, Term]:

@@ -9,8 +9,8 @@ import random
 from collections.abc import Callable
 
 from balloonproof.model.compiled import Layout, Move, compile_steps
+from balloonproof.model.engines.bounded import Run, RunStep
 from balloonproof.model.explicit import Explicit
-from balloonproof.model.prove.bounded import Run, RunStep
 
 Weigh = Callable[[Move], float]
 

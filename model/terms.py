@@ -132,11 +132,15 @@ def const(value: bool | int | enum.Enum, sort: Sort) -> Term:
     return Term._make("const", sort, value=index)
 
 
+def _check_sort(term: Term, sort: Sort) -> None:
+    if term.sort is not sort:
+        raise TypeError(f"expected a {sort}, found {term!r} of sort {term.sort}")
+
+
 def as_term(value: object, sort: Sort) -> Term:
     """`value` as a term of `sort`; TypeError if it is a term of another sort."""
     if isinstance(value, Term):
-        if value.sort is not sort:
-            raise TypeError(f"expected a {sort}, found {value!r} of sort {value.sort}")
+        _check_sort(value, sort)
         return value
     if isinstance(value, bool | int | enum.Enum):
         return const(value, sort)
@@ -152,6 +156,7 @@ def variable(name: str, sort: Sort) -> Term:
 
 
 def negate(term: Term) -> Term:
+    _check_sort(term, BOOL)
     if term is TRUE:
         return FALSE
     if term is FALSE:
@@ -164,6 +169,7 @@ def negate(term: Term) -> Term:
 def _flatten(op: str, terms: Iterable[Term], neutral: Term, absorbing: Term) -> Term:
     parts: dict[Term, None] = {}
     for term in terms:
+        _check_sort(term, BOOL)
         for part in term.args if term.op == op else (term,):
             if part is absorbing or negate(part) in parts:
                 return absorbing
@@ -187,6 +193,7 @@ def implies(left: Term, right: Term) -> Term:
 
 
 def equal(left: Term, right: Term) -> Term:
+    _check_sort(right, left.sort)
     if left is right:
         return TRUE
     if left.op == "const" and right.op == "const":
@@ -260,6 +267,13 @@ def substitute(term: Term, mapping: Mapping[Term, Term], memo: dict[Term, Term] 
             done = _REBUILD[term.op](*(substitute(arg, mapping, memo) for arg in term.args))
         memo[term] = done
     return done
+
+
+def exists(inputs: Iterable[Term], term: Term) -> Term:
+    """`term` for some value of each of the variables `inputs`."""
+    for item in inputs:
+        term = disj(*(substitute(term, {item: const(value, item.sort)}) for value in range(item.sort.size)))
+    return term
 
 
 def variables_of(terms: Iterable[Term]) -> list[Term]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from balloonproof.model.compiled import Layout, compile_predicate, compile_steps
+from balloonproof.model.engines.reachability import States, apply, contains, holds, sorted_unique
 from balloonproof.model.explicit import Explicit
-from balloonproof.model.prove.reachability import States, apply, contains, holds, sorted_unique
 from balloonproof.model.terms import Term
 
 

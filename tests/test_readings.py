@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
+from balloonproof.model.engines.certificate import Obligation, RecheckFailed, recheck
+from balloonproof.model.engines.reachability import apply, holds
+from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.explicit import Explicit, Shape
 from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.prove.certificate import Obligation, RecheckFailed, recheck
-from balloonproof.model.prove.reachability import apply, holds
-from balloonproof.model.prove.z3_terms import Z3Terms, value_of
 from balloonproof.model.smtlib import obligation
 from balloonproof.model.systems import find_system
 from balloonproof.model.terms import BOOL, Sort, Term, conj, const, disj, equal, evaluate, negate, variable

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from balloonproof.model.engines.verdict import prove_system
 from balloonproof.model.explicit import Explicit
 from balloonproof.model.language import UnknownName
-from balloonproof.model.prove.engine import prove_system
 from balloonproof.model.state import Owner
 from balloonproof.model.systems import HINTING, PRECOPY, find_system
 from balloonproof.model.terms import (

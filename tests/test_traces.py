@@ -10,7 +10,7 @@ from balloonproof.checker import check
 from balloonproof.checker.model_trace import trace_of
 from balloonproof.checker.read import Expectation, read_trace, write_native_file
 from balloonproof.checker.verdict import Report
-from balloonproof.model.prove.engine import prove_system
+from balloonproof.model.engines.verdict import prove_system
 from balloonproof.model.systems import HINTING
 
 HAND = Path(__file__).parent.parent / "traces" / "hand"

@@ -10,9 +10,9 @@ from typing import Any
 from balloonproof.checker.read.events import Event
 from balloonproof.checker.report.proof_text import changes_of
 from balloonproof.checker.verdict import Finding, Report
+from balloonproof.model.engines.bounded import Run
+from balloonproof.model.engines.result import ProofResult
 from balloonproof.model.language import Configuration, System
-from balloonproof.model.prove.bounded import Run
-from balloonproof.model.prove.result import ProofResult
 
 VERSION = 1
 

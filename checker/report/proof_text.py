@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping
 
+from balloonproof.model.engines.bounded import Run, RunStep
+from balloonproof.model.engines.result import Counterexample, ProofResult
 from balloonproof.model.explicit import DONE_ID, STOP_ID, Explicit
 from balloonproof.model.language import Actor
-from balloonproof.model.prove.bounded import Run, RunStep
-from balloonproof.model.prove.result import Counterexample, ProofResult
 from balloonproof.model.terms import show_value
 
 FIRST_QEMU_ID = 0x80000000

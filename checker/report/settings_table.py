@@ -40,7 +40,7 @@ def same_steps(configurations: Sequence[Configuration]) -> list[tuple[Configurat
 
 
 def _decide(configuration: Configuration) -> tuple[str, int | None, str | None, tuple[str, ...]]:
-    from balloonproof.model.prove.engine import decide
+    from balloonproof.model.engines.verdict import decide
 
     result = decide(configuration)
     first = result.counterexamples[0] if result.counterexamples else None

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from balloonproof.model.prove.induction import Invariant, broken_by
-from balloonproof.model.prove.premise import projection_claims, queue_claims
-from balloonproof.model.prove.reachability import Progress, silent
+from balloonproof.model.engines.induction import Invariant, broken_by
+from balloonproof.model.engines.premise import projection_claims, queue_claims
+from balloonproof.model.engines.reachability import Progress, silent
 from balloonproof.model.smtlib import obligation
 from balloonproof.model.terms import conj, disj, negate
 
@@ -65,7 +65,7 @@ def obligations(invariant: Invariant) -> Iterator[Obligation]:
 
 
 def _file_name(name: str) -> str:
-    return name.replace("(", "-").replace(")", "")
+    return name.replace("(", "-").replace(" ", "-").replace(")", "")
 
 
 def recheck(items: list[Obligation], progress: Progress = silent) -> str:

@@ -12,8 +12,8 @@ import itertools
 from collections.abc import Sequence
 
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
+from balloonproof.model.engines.bounded import Run, RunStep
 from balloonproof.model.explicit import Explicit
-from balloonproof.model.prove.bounded import Run, RunStep
 from balloonproof.model.terms import Term
 
 

@@ -8,19 +8,19 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from balloonproof.model.compiled import compile_predicate
+from balloonproof.model.engines.bounded import BoundedSearch, Run
+from balloonproof.model.engines.certificate import RecheckFailed, obligations, recheck
+from balloonproof.model.engines.induction import Learner, prune
+from balloonproof.model.engines.premise import projection_claims, queue_claims
+from balloonproof.model.engines.reachability import Progress, Reachable, apply, contains, explore, holds, silent
+from balloonproof.model.engines.result import Counterexample, ProofResult, Witness
+from balloonproof.model.engines.tidy import tidy
 from balloonproof.model.explicit import Explicit, Shape
 from balloonproof.model.language import Actor, Configuration, Property
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.prove.bounded import BoundedSearch, Run
-from balloonproof.model.prove.certificate import RecheckFailed, obligations, recheck
-from balloonproof.model.prove.induction import Learner, prune
-from balloonproof.model.prove.premise import projection_claims, queue_claims
-from balloonproof.model.prove.reachability import Progress, Reachable, apply, contains, explore, holds, silent
-from balloonproof.model.prove.result import Counterexample, ProofResult, Witness
-from balloonproof.model.prove.tidy import tidy
 from balloonproof.model.state import Owner, Phase
 from balloonproof.model.systems import find_system
-from balloonproof.model.terms import Term, as_term, conj, const, disj, enum_sort, equal, negate, substitute, variable
+from balloonproof.model.terms import Term, as_term, conj, enum_sort, equal, exists, negate, variable
 
 SHAPES = (Shape((0,)), Shape((0, 0)), Shape((0, 1)))
 """Explicit instances on which counterexamples are sought: one page; two in one chunk; two in two chunks."""
@@ -125,16 +125,9 @@ def impossible_actions(reachable: Reachable) -> list[str]:
     possible = set()
     for step in reachable.system.steps:
         name = step.action.name
-        if name not in possible and reachable.first(_possible(step.guard, step.inputs)) is not None:
+        if name not in possible and reachable.first(exists(step.inputs.values(), step.guard)) is not None:
             possible.add(name)
     return [item.name for item in reachable.system.configuration.system.actions if item.name not in possible]
-
-
-def _possible(guard: Term, inputs: Mapping[str, Term]) -> Term:
-    """The guard for some choice of the step's inputs."""
-    for term in inputs.values():
-        guard = disj(*(substitute(guard, {term: const(value, term.sort)}) for value in range(term.sort.size)))
-    return guard
 
 
 def stuck_pages(reachable: Reachable) -> int:

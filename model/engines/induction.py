@@ -17,10 +17,10 @@ import numpy as np
 import z3
 
 from balloonproof.model.compiled import Layout
+from balloonproof.model.engines.reachability import Progress, Reachable, States, silent, sorted_unique
+from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.prove.reachability import Progress, Reachable, States, silent, sorted_unique
-from balloonproof.model.prove.z3_terms import Z3Terms, value_of
 from balloonproof.model.terms import Term, const, disj, negate, substitute, variable, variables_of
 
 

@@ -5,7 +5,7 @@ ids by their class and the queue by its
 summary.  Then every explicit step becomes the one-page step of the same action, or is one that p does not notice
 (`OnePage.unnoticed`).  An action touches its own page, p, the globals and p's chunk,
 and treats all other pages alike, so three pages show every case: p, another of its chunk, one of another chunk.  Z3 checks it for
-each action and each of the three.
+each action and each of the three, and that a state violates a property for p exactly if what p sees of it does.
 
 Claim 2 (queue of any length).  The summary is computed element by element as they are queued, so queueing matches by definition.
 For popping, Z3 shows by induction over the
@@ -27,10 +27,10 @@ from typing import Any
 
 import z3
 
+from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.explicit import DONE_ID, FIRST_ID, STOP_ID, Element, Explicit, ExplicitState, Shape
 from balloonproof.model.language import Configuration, Step, Transaction
 from balloonproof.model.one_page import IdClass, OnePage, OnePageState, QueueSummary, declared_fields, irrelevant
-from balloonproof.model.prove.z3_terms import Z3Terms, value_of
 from balloonproof.model.state import Owner
 from balloonproof.model.terms import (
     BOOL,
@@ -175,7 +175,7 @@ def well_formed(explicit: Explicit, state: ExplicitState) -> Term:
 
 
 def projection_claims(configuration: Configuration) -> Iterator[Claim]:
-    """Claim 1: one claim for the initial states and one for each explicit step."""
+    """Claim 1: one claim for the initial states, one for each explicit step and one for each property."""
     explicit, one = Explicit(configuration, THREE_PAGES), OnePage(configuration)
     before = explicit.state()
     seen = project(explicit, before)
@@ -191,6 +191,12 @@ def projection_claims(configuration: Configuration) -> Iterator[Claim]:
         explained = conj(disj(*ways), well_formed(explicit, after))
         parts = (("a well-formed state", assumed), (f"guard of {step.name}", step.guard), ("is no step of the one-page system", negate(explained)))
         yield Claim(step.name, parts)
+    mapping = {variable(name, sort): seen[name] for name, sort in one.variables.items()}
+    for item in configuration.system.properties:
+        if item.kind != "always":
+            continue  # a witness is an explicit run, whatever the one-page system says
+        differs = negate(equal(explicit.predicate(item), substitute(one.predicate(item), mapping)))
+        yield Claim(f"property {item.name}", (("a well-formed state", assumed), ("is judged otherwise by one page", differs)))
 
 
 def check_projection(configuration: Configuration) -> Iterator[tuple[str, PremiseFailure | None]]:

@@ -1,7 +1,7 @@
 """Bounded search: a shortest run of an explicit instance into a bad state, by Z3.
 
 One selector variable per step says which explicit step is taken; the next state is a function of it.  Lengths are tried one after the other,
-from the one-page system's shortest on: no explicit run is shorter (`prove.premise`).
+from the one-page system's shortest on: no explicit run is shorter (`engines.premise`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 import z3
 
+from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.explicit import Explicit
 from balloonproof.model.language import Step
-from balloonproof.model.prove.z3_terms import Z3Terms, value_of
 from balloonproof.model.terms import Term
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from balloonproof.model.engines.bounded import Run
+from balloonproof.model.engines.certificate import Obligation
+from balloonproof.model.engines.induction import Invariant
 from balloonproof.model.language import Configuration
-from balloonproof.model.prove.bounded import Run
-from balloonproof.model.prove.certificate import Obligation
-from balloonproof.model.prove.induction import Invariant
 
 
 @dataclass(frozen=True)

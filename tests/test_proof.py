@@ -1,0 +1,441 @@
+"""Verdicts: what is proved and what is refuted, that a counterexample is a real run and a shortest one, and that cvc5 has the last word."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import pairwise, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from strategies import shortest
+
+from balloonproof.model.compiled import compile_predicate
+from balloonproof.model.engines import verdict
+from balloonproof.model.engines.bounded import BoundedSearch, Run, RunStep
+from balloonproof.model.engines.certificate import Obligation, RecheckFailed, recheck, write_certificate
+from balloonproof.model.engines.reachability import Reachable, States, apply, contains, explore, holds, initial_states
+from balloonproof.model.engines.result import Counterexample, ProofResult
+from balloonproof.model.engines.tidy import tidy
+from balloonproof.model.explicit import Explicit, Shape
+from balloonproof.model.language import Configuration, Property, Step, System
+from balloonproof.model.one_page import OnePage
+from balloonproof.model.systems import HINTING, PRECOPY, find_system
+from balloonproof.model.terms import Term, conj, evaluate, negate
+
+LEGACY = {"dirty-log": "get-and-clear"}
+PER_ROUND = {**LEGACY, "command-id-buffer": "per-round"}
+ACKNOWLEDGED = {"release-waits-for-ack": "yes"}
+LATE_CLEAR = {**ACKNOWLEDGED, "hint-clears-log": "no"}
+EARLY = {"release-waits-for-ack": "early"}
+
+
+@cache
+def decided(configuration: Configuration) -> ProofResult:
+    return verdict.decide(configuration)
+
+
+@cache
+def reachable(configuration: Configuration) -> Reachable:
+    return explore(OnePage(configuration))
+
+
+def configured(system: str, settings: Mapping[str, str], without: Iterable[str] = ()) -> Configuration:
+    return find_system(system).configure(settings, without)
+
+
+# ---------------------------------------------------------------------------------------------------------------- verdicts
+
+PROVED = [configured("precopy", {}), configured("hinting", PER_ROUND), configured("hinting", ACKNOWLEDGED)]
+
+REFUTED = {
+    configured("hinting", {}): ("no-page-lost", 19),
+    configured("hinting", LEGACY): ("no-page-lost", 27),
+    configured("hinting", EARLY): ("no-page-lost", 29),
+    configured("hinting", LATE_CLEAR): ("no-page-lost", 22),
+    # each guard, where it matters
+    configured("precopy", LEGACY, ["fresh-bitmap"]): ("no-page-lost", 18),
+    configured("precopy", {}, ["final-sync"]): ("no-page-lost", 11),
+    configured("precopy", {}, ["clear-only-fetched"]): ("no-page-lost", 23),
+    configured("precopy", {}, ["clear-log-before-read"]): ("no-page-lost", 15),
+    configured("hinting", PER_ROUND, ["fresh-bitmap"]): ("no-page-lost", 18),
+    configured("hinting", PER_ROUND, ["final-sync"]): ("no-page-lost", 11),
+    configured("hinting", ACKNOWLEDGED, ["clear-only-fetched"]): ("no-page-lost", 23),
+    configured("hinting", ACKNOWLEDGED, ["clear-log-before-read"]): ("no-page-lost", 15),
+    configured("hinting", PER_ROUND, ["stop-before-sync"]): ("no-page-lost", 24),
+    configured("hinting", PER_ROUND, ["check-command-id"]): ("no-page-lost", 24),
+    configured("hinting", PER_ROUND, ["start-only-when-requested"]): ("hinted-pages-released", 11),
+    configured("hinting", PER_ROUND, ["hints-only-when-started"]): ("no-page-lost", 24),
+    configured("hinting", PER_ROUND, ["block-when-stopped"]): ("no-page-lost", 17),
+    configured("hinting", PER_ROUND, ["done-on-cleanup"]): ("hinted-pages-released", 10),
+}
+
+
+@pytest.fixture(scope="module", params=PROVED, ids=str)
+def proved(request: pytest.FixtureRequest) -> Configuration:
+    """Each proved configuration; of module scope, so that all tests of one run together and its proof is made once."""
+    return request.param
+
+
+@pytest.fixture(scope="module", params=REFUTED, ids=str)
+def refuted(request: pytest.FixtureRequest) -> Configuration:
+    """Each refuted configuration."""
+    return request.param
+
+
+def counterexample(configuration: Configuration) -> Counterexample:
+    """The refutation that the table expects."""
+    return next(item for item in decided(configuration).counterexamples if item.property == REFUTED[configuration][0])
+
+
+def claimed(configuration: Configuration, name: str) -> Property:
+    return next(item for item in configuration.system.properties if item.name == name)
+
+
+def test_proved(proved: Configuration) -> None:
+    result = decided(proved)
+    assert result.verdict == "proved"
+    assert result.reasons == []
+    assert result.counterexamples == []
+    assert result.rechecked_by.startswith("cvc5 ")
+    assert result.premise_checks > len(proved.system.actions)
+
+
+def test_refuted(refuted: Configuration) -> None:
+    assert decided(refuted).verdict == "refuted"
+    assert len(counterexample(refuted).run) == REFUTED[refuted][1]
+
+
+def test_legacy_precopy_is_proved_too() -> None:
+    assert decided(PRECOPY.configure(LEGACY)).verdict == "proved"
+
+
+def test_precopy_has_1264_states() -> None:
+    assert decided(PRECOPY.configure()).states == 1264
+
+
+@pytest.mark.parametrize("system", [PRECOPY, HINTING], ids=lambda system: system.name)
+def test_every_guard_matters_somewhere_where_all_together_are_enough(system: System) -> None:
+    without_one = [item for item in REFUTED if item.system is system and item.removed]
+    assert {guard for item in without_one for guard in item.removed} == {guard.name for guard in system.guards}
+    assert all(decided(item.system.configure(dict(item.settings))).verdict == "proved" for item in without_one)
+
+
+def test_the_library_can_be_asked_twice() -> None:
+    script = """
+from balloonproof.model.language import UnknownName
+for _ in range(2):
+    from balloonproof.model import prove
+    try:
+        prove("hintin")
+    except UnknownName as error:
+        print(error.nearest)
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert result.stderr == ""
+    assert result.stdout == "hinting\nhinting\n"
+
+
+# ---------------------------------------------------------------------------------------------------------- counterexamples
+
+
+def assert_is_run(run: Run) -> None:
+    """Every step starts where the last one ended, is allowed there, and has exactly its own effect: by the slow evaluator."""
+    assert evaluate(run.explicit.initial, run.steps[0].before)
+    for step in run.steps:
+        assert step.step in run.explicit.steps
+        assert evaluate(step.step.guard, step.before), step.step.name
+        assert step.after == {**step.before, **{name: evaluate(term, step.before) for name, term in step.step.updates.items()}}, step.step.name
+    assert all(left.after == right.before for left, right in pairwise(run.steps))
+
+
+def ends_first_in(run: Run, goal: Term) -> bool:
+    """Does `goal` hold at the end, and nowhere before?"""
+    states = [run.steps[0].before, *(step.after for step in run.steps)]
+    return [bool(evaluate(goal, state)) for state in states] == [False] * len(run) + [True]
+
+
+def test_a_counterexample_is_a_run_that_violates_the_property_at_its_end(refuted: Configuration) -> None:
+    for found in decided(refuted).counterexamples:
+        assert found.run.explicit.configuration == refuted
+        assert_is_run(found.run)
+        assert ends_first_in(found.run, negate(found.run.explicit.predicate(claimed(refuted, found.property))))
+
+
+def test_the_one_page_system_gets_there_no_later(refuted: Configuration) -> None:
+    found, one = counterexample(refuted), OnePage(refuted)
+    bad = one.violated()[found.property]
+    system = explore(one, stop_at=bad)
+    depth, state = system.first(bad) or (-1, -1)
+    path = system.path_to(depth, state)
+    assert depth == found.abstract_length <= len(found.run)
+    assert [item.after for item in path[:-1]] == [item.before for item in path[1:]]
+    assert path[-1].after == state
+    assert path[0].before in system.levels[0]
+    assert all(item.move.enabled(item.before) and item.move.after(item.before) == item.after for item in path)
+    assert evaluate(bad, system.layout.unpack(state))
+
+
+def test_brute_force_finds_no_shorter_counterexample(refuted: Configuration) -> None:
+    found = counterexample(refuted)
+    states = [step.after for step in found.run.steps]
+    slots, ids = max(state["queue.length"] for state in states), max(state["command_id"] for state in states) + 1
+    small = Explicit(refuted, Shape(found.run.explicit.shape.chunks, max(1, slots), ids))
+    assert shortest(small, negate(small.predicate(claimed(refuted, found.property)))) == len(found.run)
+
+
+@pytest.mark.parametrize("shape", verdict.SHAPES, ids=str)
+@pytest.mark.parametrize("configuration", [configured("hinting", {}), configured("hinting", LATE_CLEAR)], ids=str)
+def test_one_step_less_is_too_short_on_any_shape(configuration: Configuration, shape: Shape) -> None:
+    explicit = Explicit(configuration, shape)
+    lost = negate(explicit.predicate(claimed(configuration, "no-page-lost")))
+    assert BoundedSearch(explicit).run_of(REFUTED[configuration][1] - 1, lost) is None
+
+
+class WithoutWrite(Explicit):
+    """Explicit pages that only devices write."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:  # type: ignore[override]
+        return tuple(step for step in super().steps if step.action.name != "write")
+
+
+@pytest.fixture(scope="module")
+def untidy() -> Run:
+    """A counterexample as Z3 finds it, made from unusual steps."""
+    explicit = counterexample(configured("hinting", LEGACY)).run.explicit
+    run = BoundedSearch(WithoutWrite(explicit.configuration, explicit.shape)).run_of(27, lost_page(explicit))
+    assert run is not None
+    steps = {step.name: step for step in explicit.steps}
+    return Run(explicit, tuple(RunStep(steps[item.step.name], item.before, item.after) for item in run.steps))
+
+
+def lost_page(explicit: Explicit) -> Term:
+    return negate(explicit.predicate(claimed(explicit.configuration, "no-page-lost")))
+
+
+def switches(steps: Sequence[Step]) -> int:
+    return sum(left.action.actor is not right.action.actor for left, right in pairwise(steps))
+
+
+def leads_to(goal: Term, state: Mapping[str, int], steps: Sequence[Step]) -> bool:
+    """Are `steps` possible one after the other from `state`, and does `goal` hold then?"""
+    for step in steps:
+        if not evaluate(step.guard, state):
+            return False
+        state = {**state, **{name: evaluate(term, state) for name, term in step.updates.items()}}
+    return bool(evaluate(goal, state))
+
+
+def test_a_tidy_run_is_as_long_and_as_wrong(untidy: Run) -> None:
+    goal = lost_page(untidy.explicit)
+    for run in (untidy, tidy(untidy, goal)):
+        assert len(run) == 27
+        assert_is_run(run)
+        assert ends_first_in(run, goal)
+
+
+def test_a_tidy_run_has_plain_steps_where_they_will_do(untidy: Run) -> None:
+    before = [step.step.action.name for step in untidy.steps]
+    after = [step.step.action.name for step in tidy(untidy, lost_page(untidy.explicit)).steps]
+    assert "device-write" in before
+    assert "device-write" not in after
+    assert "write" in after
+
+
+def test_no_single_step_of_a_tidy_run_can_be_moved_to_change_actors_less_often(untidy: Run) -> None:
+    goal = lost_page(untidy.explicit)
+    run = tidy(untidy, goal)
+    steps = [item.step for item in run.steps]
+    assert switches(steps) <= switches([item.step for item in untidy.steps])
+    for source, target in product(range(len(steps)), repeat=2):
+        moved = [*steps[:source], *steps[source + 1 :]]
+        moved.insert(target, steps[source])
+        assert switches(moved) >= switches(steps) or not leads_to(goal, run.steps[0].before, moved)
+
+
+# --------------------------------------------------------------------------------------------------------------- witnesses
+
+
+def test_a_proof_has_a_run_for_each_thing_that_must_be_able_to_happen(proved: Configuration) -> None:
+    result = decided(proved)
+    assert [item.name for item in result.witnesses] == [item.name for item in proved.system.properties if item.kind == "sometimes"]
+    for witness in result.witnesses:
+        assert witness.run is not None
+        assert_is_run(witness.run)
+        assert ends_first_in(witness.run, witness.run.explicit.predicate(claimed(proved, witness.name)))
+
+
+@pytest.mark.parametrize("configuration", [item for item in PROVED if item.system is HINTING], ids=str)
+def test_a_hint_skips_a_page_and_the_migration_completes(configuration: Configuration) -> None:
+    run = next(item.run for item in decided(configuration).witnesses if item.name == "hint-skips-page")
+    assert run is not None
+    actions = [step.step.name for step in run.steps]
+    assert "accept-hint(page0)" in actions
+    assert "read-page(page0)" not in actions
+    assert actions[-1] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("configuration", "impossible"),
+    [
+        (configured("precopy", {}), []),
+        (configured("hinting", {}), []),
+        (configured("hinting", PER_ROUND), []),
+        (configured("hinting", ACKNOWLEDGED), []),
+        (configured("hinting", {"early-release": "no"}), ["shrink"]),
+    ],
+    ids=str,
+)
+def test_every_action_happens_in_some_reachable_state_or_is_called_impossible(configuration: Configuration, impossible: list[str]) -> None:
+    found = reachable(configuration)
+    possible = {move.step.action.name for move in found.moves if holds(move.enabled, found.states).any()}
+    assert verdict.impossible_actions(found) == impossible
+    assert possible == {item.name for item in configuration.system.actions} - set(impossible)
+
+
+def test_a_proof_without_a_witness_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = verdict.explicit_run
+    monkeypatch.setattr(verdict, "explicit_run", lambda r, item, *rest: None if item.name == "migration-completes" else search(r, item, *rest))
+    result = verdict.prove_system("precopy")
+    assert result.verdict == "undecided"
+    assert result.reasons == ["vacuous: nothing shows migration-completes"]
+
+
+def test_hinted_pages_always_come_back(proved: Configuration) -> None:
+    assert verdict.stuck_pages(reachable(proved)) == 0
+
+
+def test_pages_that_never_come_back_are_counted() -> None:
+    assert verdict.stuck_pages(reachable(configured("hinting", {"early-release": "no"}, ["done-on-cleanup"]))) > 0
+
+
+# --------------------------------------------------------------------------------------------------- lemmas and certificate
+
+
+def test_the_lemmas_hold_in_all_reachable_states(proved: Configuration) -> None:
+    found, invariant = reachable(proved), decided(proved).invariant
+    assert invariant is not None
+    assert len(invariant.lemmas) > 1
+    for lemma in invariant.lemmas:
+        assert holds(compile_predicate(lemma.term, found.layout), found.states).all(), str(lemma)
+
+
+def states_of(found: Reachable) -> States:
+    """Every state of the one-page system, reachable or not."""
+    states = np.zeros(1, dtype=np.int64)
+    for name, sort in found.system.variables.items():
+        states = np.concatenate([states | (value << found.layout.offsets[name]) for value in range(sort.size)])
+    return np.sort(states)
+
+
+def test_the_lemmas_of_precopy_are_inductive_in_every_state_there_is() -> None:
+    configuration = PRECOPY.configure()
+    found, invariant = reachable(configuration), decided(configuration).invariant
+    assert invariant is not None
+    everywhere = states_of(found)
+    inside = everywhere[holds(compile_predicate(conj(*(lemma.term for lemma in invariant.lemmas)), found.layout), everywhere)]
+    assert len(found.states) <= len(inside) < len(everywhere)
+    assert contains(inside, initial_states(found.system, found.layout)).all()
+    for move in found.moves:
+        assert contains(inside, apply(move, inside)).all(), move.name
+    for bad in found.system.violated().values():
+        assert not holds(compile_predicate(bad, found.layout), inside).any()
+
+
+def obligations(name: str) -> list[Obligation]:
+    return [item for item in decided(PRECOPY.configure()).obligations if item.name.startswith(name)]
+
+
+def test_the_certificate_covers_start_steps_properties_and_premise() -> None:
+    names = {item.name for item in decided(configured("hinting", ACKNOWLEDGED)).obligations}
+    assert {"initial", "property-no-page-lost", "property-hinted-pages-released", "premise-queue-hint-then-start-old", "premise-initial"} <= names
+    assert {f"premise-{item.name}" for item in HINTING.actions if not item.per_page} <= names
+    assert {f"premise-{item.name}-page{page}" for item in HINTING.actions if item.per_page for page in (0, 1, 2)} <= names
+    assert {"step-fetch", "step-write-own", "step-arm-log-peer"} <= names
+
+
+def test_written_obligations_can_be_checked_again(tmp_path: Path) -> None:
+    result = decided(PRECOPY.configure())
+    assert result.invariant is not None
+    write_certificate(tmp_path / "proof", result.invariant, result.obligations)
+    manifest = json.loads((tmp_path / "proof" / "manifest.json").read_text())
+    assert manifest["configuration"] == "precopy"
+    assert len(manifest["lemmas"]) == len(result.invariant.lemmas)
+    files = [item["file"] for item in manifest["obligations"]]
+    assert sorted(path.name for path in (tmp_path / "proof").iterdir()) == sorted([*files, "manifest.json"])
+    assert len(files) == len(set(files)) == len(result.obligations)
+    assert recheck([Obligation(name, (tmp_path / "proof" / name).read_text()) for name in files]) == result.rechecked_by
+
+
+def test_a_certificate_is_not_mixed_with_other_files(tmp_path: Path) -> None:
+    result = decided(PRECOPY.configure())
+    assert result.invariant is not None
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(FileExistsError, match="not empty"):
+        write_certificate(tmp_path, result.invariant, result.obligations)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes"]
+
+
+def without_lemmas(text: str) -> str:
+    """A step's obligation with none of its lemmas assumed."""
+    return re.sub(r"^; (never|no-page-lost|hinted-pages-released).*\n\(assert .*\)\n", "", text, flags=re.MULTILINE)
+
+
+TAMPERED = {
+    "the lemmas are not assumed of the property": ("property-no-page-lost", lambda text: re.sub(r"; lemmas\n\(assert .*\)\n", "", text)),
+    "the lemmas are not assumed of a step": ("step-complete", without_lemmas),
+    "another initial phase": (
+        "initial",
+        lambda text: text.replace("|Phase.NONE|))", "|Phase.COMPLETED|))").replace("|phase| |Phase.NONE|", "|phase| |Phase.COMPLETED|"),
+    ),
+    "a negation is lost": ("initial", lambda text: text.replace("(assert (not ", "(assert (or ")),
+    "nothing is asked": ("step-fetch", lambda text: text.replace("(check-sat)", "")),
+    "nothing is asserted": ("step-fetch", lambda text: re.sub(r"^\(assert .*\)$", "", text, flags=re.MULTILINE)),
+    "another answer is expected": ("step-fetch", lambda text: re.sub(r"^\(assert .*\)$", "", text, flags=re.MULTILINE).replace("status unsat", "status sat")),
+    "nothing is left": ("step-fetch", lambda text: ""),
+    "the queue's claim assumes less": (
+        "premise-queue-hint-then-stop",
+        lambda text: re.sub(r"; can be popped before\n\(assert .*\)\n", "", text),
+    ),
+    "the premise assumes less": ("premise-arm-log-page1", lambda text: re.sub(r"; a well-formed state\n\(assert .*\)\n", "", text)),
+}
+
+
+@pytest.mark.parametrize("case", TAMPERED)
+def test_a_tampered_obligation_is_not_confirmed(case: str) -> None:
+    name, tamper = TAMPERED[case]
+    item = next(item for item in obligations(name) if item.name == name)
+    text = tamper(item.text)
+    assert text != item.text
+    assert recheck([item])
+    with pytest.raises(RecheckFailed, match=f"obligation {name}"):
+        recheck([item, Obligation(name, text)])
+
+
+@pytest.mark.parametrize("answer", ["sat", ""])
+def test_nothing_is_proved_that_cvc5_does_not_confirm(answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = list(decided(PRECOPY.configure()).obligations)
+    text = {"sat": "(set-logic ALL)(check-sat)", "": ""}[answer]
+    monkeypatch.setattr(verdict, "obligations", lambda invariant: [*genuine[:3], Obligation("doubtful", text)])
+    result = verdict.prove_system("precopy")
+    assert result.verdict == "undecided"
+    assert result.rechecked_by == ""
+    assert len(result.reasons) == 1
+    assert "doubtful" in result.reasons[0]
+
+
+def test_an_invariant_that_misses_a_lemma_is_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def careless(invariant: object, layout: object) -> object:
+        invariant.lemmas = invariant.lemmas[:1]
+        return invariant
+
+    monkeypatch.setattr(verdict, "prune", careless)
+    result = verdict.prove_system("precopy")
+    assert result.verdict == "undecided"
+    assert "to obligation step-" in result.reasons[0]
