@@ -6,7 +6,7 @@ An instance is bounded: so many pages, queue slots and ids; a step that would ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
@@ -24,7 +24,7 @@ from balloonproof.model.language import (
     require,
     run_action,
 )
-from balloonproof.model.state import Chunk, Page, State
+from balloonproof.model.state import Chunk, HostPage, Page, State
 from balloonproof.model.terms import (
     FALSE,
     Sort,
@@ -55,15 +55,20 @@ class Element(Enum):
 
 @dataclass(frozen=True)
 class Shape:
-    """Bounds of an explicit instance.  `chunks[i]` is the chunk of page i."""
+    """Bounds of an explicit instance.  `chunks[i]` is the chunk of page i, `host_pages[i]` its host page (none given: one for each page)."""
 
     chunks: tuple[int, ...] = (0,)
     slots: int = 5
     ids: int = 5
+    host_pages: tuple[int, ...] = ()
 
     @property
     def pages(self) -> int:
         return len(self.chunks)
+
+    @property
+    def host_page_numbers(self) -> tuple[int, ...]:
+        return self.host_pages or tuple(range(self.pages))
 
     @property
     def page_sort(self) -> Sort:
@@ -175,9 +180,11 @@ class ExplicitState(State):
         self.shape = shape
         chunks = {number: Chunk(transaction, f"chunk{number}.") for number in dict.fromkeys(shape.chunks)}
         self.pages = [Page(transaction, f"page{number}.") for number in range(shape.pages)]
-        for page, number in zip(self.pages, shape.chunks, strict=True):
-            page.chunk = chunks[number]
+        host_pages = {number: HostPage(transaction, f"host_page{number}.") for number in shape.host_page_numbers}
+        for page, number, host_number in zip(self.pages, shape.chunks, shape.host_page_numbers, strict=True):
+            page.chunk, page.host_page = chunks[number], host_pages[host_number]
             page.chunk.pages = [*page.chunk.pages, page]
+            page.host_page.pages = [*page.host_page.pages, page]
         self.queue: _Queue = _Queue(self)
         self.sent_page = _Sent(self)
 
@@ -221,6 +228,9 @@ class ExplicitState(State):
     def active(self, value: CommandId) -> None:
         assert isinstance(value, _Id)
         self.transaction.write("active", value.term)
+
+    def every(self, pages: Sequence[Page], condition: Callable[[Page], Term]) -> Term:
+        return conj(*map(condition, pages))
 
     def choose_id(self, condition: Term, then: CommandId, otherwise: CommandId) -> CommandId:
         assert isinstance(then, _Id)
@@ -296,10 +306,11 @@ class Explicit:
         state = self.state()
         return item.holds(state, state.pages[page])
 
-    def pages_of(self, role: str) -> Sequence[int]:
-        """Pages that stand in a one-page role towards page 0."""
-        own = self.shape.chunks[0]
-        if role == "own":
-            return [0]
-        same = role == "peer"
-        return [number for number, chunk in enumerate(self.shape.chunks) if number and (chunk == own) == same]
+    def role_of(self, number: int) -> str:
+        """The one-page role in which page `number` stands towards page 0: own, sibling (same host page), peer (same chunk) or stranger."""
+        shape = self.shape
+        if number == 0:
+            return "own"
+        if shape.host_page_numbers[number] == shape.host_page_numbers[0]:
+            return "sibling"
+        return "peer" if shape.chunks[number] == shape.chunks[0] else "stranger"

@@ -221,7 +221,7 @@ def action(actor: Actor, *, event: str, source: str) -> Callable[[Callable[..., 
 class Step:
     """One reading of one action for one choice of its page.
 
-    `role` says whose step it is ("" global, "page0" explicit, "own"/"peer"/"stranger" one-page); `inputs` are variables that the
+    `role` says whose step it is ("" global, "page0" explicit, "own"/"sibling"/"peer"/"stranger" one-page); `inputs` are variables that the
     step may choose freely.
     """
 

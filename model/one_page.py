@@ -1,7 +1,8 @@
 """The one-page reading: one page, the globals, and an environment that takes every step that other pages could take.
 
 A step about another page is the same text run on a page whose fields are free inputs; what it does to the globals, and to the observed page
-through a shared chunk, is kept.  `peer` is any other page of the observed page's chunk, `stranger` any page of another chunk.
+through a shared chunk or host page, is kept.  `sibling` is any other page of the observed page's host page, `peer` any other page of its chunk,
+`stranger` any page of another chunk.
 
 The virtqueue, of any length, is summarised from the observed page's point of view (`QueueSummary`), command ids by equality with the
 current one (`IdClass`).  That every step of the explicit model with any number of pages and messages is a step here is not taken
@@ -16,6 +17,7 @@ from enum import Enum, auto
 from functools import cache, cached_property
 
 from balloonproof.model.language import (
+    Action,
     CommandId,
     Configuration,
     Field,
@@ -28,7 +30,7 @@ from balloonproof.model.language import (
     require,
     run_action,
 )
-from balloonproof.model.state import Chunk, Page, Phase, Send, State
+from balloonproof.model.state import Chunk, HostPage, Page, Phase, Send, State
 from balloonproof.model.terms import (
     BOOL,
     FALSE,
@@ -48,6 +50,9 @@ from balloonproof.model.terms import (
     variable,
     variables_of,
 )
+
+OTHERS = ("sibling", "peer", "stranger")
+"""The roles that another page can have towards the observed one."""
 
 
 class IdClass(Enum):
@@ -241,10 +246,12 @@ class OnePageState(State):
         self.observed = Page(transaction, "page.")
         self.observed.chunk = Chunk(transaction, "chunk.")
         self.observed.chunk.pages = [self.observed]
+        self.observed.host_page = HostPage(transaction, "host_page.")
+        self.observed.host_page.pages = [self.observed]
         self.pages = [self.observed]
         self.queue: _Queue = _Queue(self)
         self.sent_page = _Sent(self)
-        if role in ("peer", "stranger"):
+        if role in OTHERS:
             # The progress of another page's send is not kept (`irrelevant`), so for its own steps it may be anything.
             sending = choose(SentPage(transaction, "page.").is_sent_page, self.send, self.choice("send", self.send.sort))
             transaction.before = {**transaction.before, "send": sending}
@@ -259,7 +266,11 @@ class OnePageState(State):
             return self.observed
         cells = {f"other.{name}": self.choice(name, item.sort) for name, item in Page.fields.items()}
         other = Page(Transaction(cells), "other.")
-        if self.role == "peer":
+        other.host_page = HostPage(other.transaction, "other_host_page.")
+        other.host_page.pages = [other]
+        if self.role == "sibling":
+            other.host_page.pages = [other, *self.observed.host_page.pages]
+        if self.role in ("sibling", "peer"):
             other.chunk = self.observed.chunk
         else:
             pending = {"other_chunk.clear_pending": self.choice("clear_pending", BOOL)}
@@ -313,6 +324,10 @@ class OnePageState(State):
         self.ids.active = value.term
         self.ids.same_old_id = value.term == IdClass.OLD
 
+    def every(self, pages: Sequence[Page], condition: Callable[[Page], Term]) -> Term:
+        """Of the pages that are not known, any may fail."""
+        return conj(*map(condition, pages), self.choice("every", BOOL))
+
     def choose_id(self, condition: Term, then: CommandId, otherwise: CommandId) -> CommandId:
         return _Id(choose(condition, _class_of(then), _class_of(otherwise)), "", FALSE)
 
@@ -336,6 +351,11 @@ def irrelevant(cell: Callable[[str], Term]) -> Sequence[tuple[str, Term, Value]]
         # After the last send the bitmaps are only waiting to be freed.
         *((name, over, False) for name in ("page.dirty", "page.logged", "page.fetched", "chunk.clear_pending")),
     )
+
+
+def _same_effect(one: Step, other: Step) -> bool:
+    same_updates = one.updates.keys() == other.updates.keys() and all(one.updates[name] is other.updates[name] for name in one.updates)
+    return one.guard is other.guard and same_updates
 
 
 RECORDS: Sequence[tuple[str, type[Record]]] = (
@@ -367,12 +387,16 @@ class OnePage:
     def _all_steps(self) -> list[Step]:
         found = []
         for item in self.configuration.system.actions:
-            for role in ("own", "peer", "stranger") if item.per_page else ("",):
-                state = self._state(role or "own")
-                arguments = (state, state.subject()) if role else (state,)
-                step = run_action(item, state.transaction, arguments, role)
-                found += [step] if step else []
+            steps = {role: self._step(item, role) for role in (("own", *OTHERS) if item.per_page else ("",))}
+            sibling, peer = steps.get("sibling"), steps.get("peer")
+            if sibling and peer and _same_effect(sibling, peer):
+                steps["sibling"] = None
+            found += [step for step in steps.values() if step]
         return found
+
+    def _step(self, item: Action, role: str) -> Step | None:
+        state = self._state(role or "own")
+        return run_action(item, state.transaction, (state, state.subject()) if role else (state,), role)
 
     def _state(self, role: str) -> OnePageState:
         cells = {name: variable(name, item.sort) for name, item in declared_fields().items()}
@@ -420,9 +444,9 @@ class OnePage:
         """Actions that a page never notices when another page takes them: all they change is which page is being sent."""
         noticed = set()
         for step in self._all_steps:
-            if step.role in ("peer", "stranger") and set(step.updates) - {"send", "page.is_sent_page"}:
+            if step.role in OTHERS and set(step.updates) - {"send", "page.is_sent_page"}:
                 noticed.add(step.action.name)
-        sending = {s.action.name for s in self._all_steps if s.role in ("peer", "stranger") and "send" in s.updates}
+        sending = {s.action.name for s in self._all_steps if s.role in OTHERS and "send" in s.updates}
         return frozenset(sending - noticed)
 
     @cached_property

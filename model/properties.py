@@ -33,6 +33,13 @@ HINTED_PAGES_RELEASED = Property(
     _hinted_pages_released,
 )
 
+HOST_KEEPS_CONTENT = Property(
+    "host-keeps-content",
+    "The host never changes a page that the guest relies on.",
+    "always",
+    lambda s, page: ~page.damaged,
+)
+
 MIGRATION_COMPLETES = Property(
     "migration-completes",
     "A migration can complete with a page in use on it.",

@@ -6,7 +6,7 @@ Facts: QEMU ae4f3443209a (2026-08-19), Linux 6.1.192 to mainline 2026, virtio-sp
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
 from balloonproof.model.language import (
@@ -27,6 +27,8 @@ class Owner(Enum):
     FREE = auto()
     USED = auto()
     HINTED = auto()
+    BALLOONED = auto()
+    DEFLATING = auto()
 
 
 class Phase(Enum):
@@ -68,6 +70,12 @@ class Chunk(Record):
     pages: Sequence[Page] = ()
 
 
+class HostPage(Record):
+    """A page of the host's memory, which can be larger than a guest page: what the host discards, it discards in these."""
+
+    pages: Sequence[Page] = ()
+
+
 class Page(Record):
     """One guest page, with every bit that QEMU and the kernel keep about it."""
 
@@ -79,8 +87,12 @@ class Page(Record):
     fetched = Field(bool, False, "QEMU's slot copy of the kernel's bit (KVMSlot.dirty_bmap)")
     ram_dirty = Field(bool, True, "QEMU's own dirty memory: fetched bits and device writes (DIRTY_MEMORY_MIGRATION)")
     dirty = Field(bool, False, "the migration's dirty bitmap: the page is to be sent (RAMBlock.bmap)")
+    damaged = Field(bool, False, "the host changed content that the guest relies on")
+    inflate_queued = Field(bool, False, "a request that names it waits in the inflate queue")
+    deflate_queued = Field(bool, False, "a request that names it waits in the deflate queue")
 
     chunk: Chunk
+    host_page: HostPage
 
 
 class State(Record):
@@ -149,6 +161,10 @@ class State(Record):
     @abstractmethod
     def begin_send(self, page: Page) -> None:
         """`page` is now the page being sent (`sent_page`)."""
+
+    @abstractmethod
+    def every(self, pages: Sequence[Page], condition: Callable[[Page], Term]) -> Term:
+        """Does `condition` hold for every page of a chunk or host page?  A value to compute with; as a guard, require it of each page."""
 
     @abstractmethod
     def choose_id(self, condition: Term, then: CommandId, otherwise: CommandId) -> CommandId:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from balloonproof.model.actions import balloon_device, balloon_driver, dirty_log, guest, management, migration
+from balloonproof.model.actions import balloon_device, balloon_driver, ballooning, dirty_log, guest, management, migration
 from balloonproof.model.language import Guard, Setting, System, UnknownName
-from balloonproof.model.properties import HINT_SKIPS_PAGE, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, NO_PAGE_LOST
+from balloonproof.model.properties import HINT_SKIPS_PAGE, HINTED_PAGES_RELEASED, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, NO_PAGE_LOST
 
 _PRECOPY_ACTIONS = (
     guest.allocate,
@@ -109,7 +109,36 @@ HINTING = System(
     (NO_PAGE_LOST, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, HINT_SKIPS_PAGE),
 )
 
-SYSTEMS: tuple[System, ...] = (PRECOPY, HINTING)
+_BALLOON_ACTIONS = (
+    ballooning.inflate,
+    ballooning.take_inflate,
+    ballooning.deflate,
+    ballooning.take_deflate,
+    ballooning.leak,
+)
+
+_BALLOON_SETTINGS = (
+    Setting(
+        "deflate-waits-for-ack",
+        ("yes", "no"),
+        "a deflated page is used only after the host has answered (Linux always; virtio-spec: required with MUST_TELL_HOST)",
+    ),
+    Setting("discards", ("done", "inhibited"), "inflating discards the page's memory, or is answered without (QEMU virtio_balloon_inhibited)"),
+)
+
+_BALLOON_GUARDS = (Guard("inflate-before-deflate", "a page is deflated only after the host has answered its inflate request (virtio-spec, Linux tell_host)"),)
+
+BALLOON = System(
+    "balloon",
+    "Inflate and deflate beside pre-copy.",
+    frozenset({"balloon"}),
+    _PRECOPY_ACTIONS + _BALLOON_ACTIONS,
+    _PRECOPY_SETTINGS + _BALLOON_SETTINGS,
+    _PRECOPY_GUARDS + _BALLOON_GUARDS,
+    (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES),
+)
+
+SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, HINTING)
 
 
 def find_system(name: str) -> System:

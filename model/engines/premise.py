@@ -1,11 +1,11 @@
 """One page suffices, and the queue may be summarised: both checked by machine, for every action.
 
 Claim 1 (projection).  Take any explicit state with any pages, and look at it through one page p: forget the other pages, replace
-ids by their class and the queue by its
-summary.  Then every explicit step becomes the one-page step of the same action, or is one that p does not notice
-(`OnePage.unnoticed`).  An action touches its own page, p, the globals and p's chunk,
-and treats all other pages alike, so three pages show every case: p, another of its chunk, one of another chunk.  Z3 checks it for
-each action and each of the three, and that a state violates a property for p exactly if what p sees of it does.
+ids by their class and the queue by its summary.  Then every explicit step becomes the one-page step of the same action, or is one
+that p does not notice (`OnePage.unnoticed`).  An action touches its own page, p, the globals and p's chunk and host page, and treats
+all other pages alike, so four pages show every case: p, another of its host page, another of its chunk, one of another chunk (the
+second is left out where no step tells it from the third).  Z3 checks it for each action and each of these pages, and that a state
+violates a property for p exactly if what p sees of it does.
 
 Claim 2 (queue of any length).  The summary is computed element by element as they are queued, so queueing matches by definition.
 For popping, Z3 shows by induction over the
@@ -52,6 +52,10 @@ from balloonproof.model.terms import (
 )
 
 THREE_PAGES = Shape(chunks=(0, 0, 1), slots=3, ids=5)
+"""The observed page, a peer and a stranger."""
+
+FOUR_PAGES = Shape(chunks=(0, 0, 1, 0), slots=3, ids=5, host_pages=(0, 1, 2, 0))
+"""With a sibling, for systems in which a host page can hold several guest pages."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,8 @@ def well_formed(explicit: Explicit, state: ExplicitState) -> Term:
 
 def projection_claims(configuration: Configuration) -> Iterator[Claim]:
     """Claim 1: one claim for the initial states, one for each explicit step and one for each property."""
-    explicit, one = Explicit(configuration, THREE_PAGES), OnePage(configuration)
+    one = OnePage(configuration)
+    explicit = Explicit(configuration, FOUR_PAGES if any(step.role == "sibling" for step in one.steps) else THREE_PAGES)
     before = explicit.state()
     seen = project(explicit, before)
     assumed = well_formed(explicit, before)
@@ -212,9 +217,11 @@ def _initial_values(one: OnePage) -> dict[str, Term]:
 
 def _counterparts(explicit: Explicit, one: OnePage, step: Step) -> list[Step]:
     """The one-page steps of the same action, in the role that the step's page has towards page 0."""
-    number = int(step.role.removeprefix("page")) if step.role else -1
-    role = next((role for role in ("own", "peer", "stranger") if number in explicit.pages_of(role)), "")
-    return [item for item in one.steps if item.action is step.action and item.role == role]
+    role = explicit.role_of(int(step.role.removeprefix("page"))) if step.role else ""
+    of_action = [item for item in one.steps if item.action is step.action]
+    if role == "sibling" and not any(item.role == role for item in of_action):
+        role = "peer"  # no step of this action tells them apart
+    return [item for item in of_action if item.role == role]
 
 
 def _is_step(one: OnePage, way: Step, seen: dict[str, Term], later: dict[str, Term], explicit: Explicit, step: Step) -> Term:

@@ -25,6 +25,9 @@ from balloonproof.model.terms import Term, as_term, conj, enum_sort, equal, exis
 SHAPES = (Shape((0,)), Shape((0, 0)), Shape((0, 1)))
 """Explicit instances on which counterexamples are sought: one page; two in one chunk; two in two chunks."""
 
+SIBLINGS = Shape((0, 0), host_pages=(0, 0))
+"""Two guest pages in one host page: sought as well where a step tells them from others."""
+
 SLACK = 10
 """How much longer than the abstract counterexample an explicit one may be: other pages must be sent too, in three steps each."""
 
@@ -86,7 +89,8 @@ def explicit_run(reachable: Reachable, item: Property, goal: Term, progress: Pro
     found = reachable.first(goal)
     if found is None:
         return None
-    searches = [BoundedSearch(Explicit(reachable.system.configuration, shape)) for shape in SHAPES]
+    shapes = [*SHAPES, SIBLINGS] if any(step.role == "sibling" for step in reachable.system.steps) else SHAPES
+    searches = [BoundedSearch(Explicit(reachable.system.configuration, shape)) for shape in shapes]
     for length in range(found[0], found[0] + SLACK + 1):
         for search in searches:
             explicit = search.explicit
