@@ -271,6 +271,6 @@ def test_an_unknown_name_is_met_with_the_nearest_right_one(ask: Callable[[], obj
 
 
 def test_a_name_like_no_other_is_met_with_all_of_them() -> None:
-    with pytest.raises(UnknownName, match="known: precopy, .*hinting") as caught:
+    with pytest.raises(UnknownName, match=r"known: precopy, .*hinting") as caught:
         find_system("zzz")
     assert caught.value.nearest is None

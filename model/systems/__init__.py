@@ -1,0 +1,23 @@
+"""Which actions, settings and guards make which protocol: a file for each system.
+
+The first value of a setting is what QEMU HEAD with Linux HEAD does.
+"""
+
+from __future__ import annotations
+
+from balloonproof.model.language import System, UnknownName
+from balloonproof.model.systems.balloon import BALLOON
+from balloonproof.model.systems.hinting import HINTING
+from balloonproof.model.systems.precopy import PRECOPY
+
+__all__ = ["BALLOON", "HINTING", "PRECOPY", "SYSTEMS", "find_system"]
+
+SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, HINTING)
+
+
+def find_system(name: str) -> System:
+    """The system called `name`; UnknownName with the nearest name if there is none."""
+    for system in SYSTEMS:
+        if system.name == name:
+            return system
+    raise UnknownName("system", name, [system.name for system in SYSTEMS])
