@@ -21,7 +21,9 @@ from balloonproof.model.language import (
     Record,
     Step,
     Transaction,
+    constants_of,
     require,
+    restricted,
     run_action,
 )
 from balloonproof.model.state import Chunk, HostPage, Page, State
@@ -243,14 +245,17 @@ class ExplicitState(State):
 
 @dataclass(frozen=True, eq=False)
 class Explicit:
-    """An explicit instance of a configuration: variables, initial states, steps, properties."""
+    """An explicit instance of a configuration: variables, initial states, steps, properties.
+
+    Variables that never change are replaced by their initial value, as in the one-page reading.
+    """
 
     configuration: Configuration
     shape: Shape = Shape()
 
     @cached_property
-    def variables(self) -> dict[str, Sort]:
-        """All variables by cell name."""
+    def declared(self) -> dict[str, Sort]:
+        """Every variable by cell name, those included that never change."""
         sorts = {name: item.sort for name, item in self._fields.items()}
         sorts |= dict.fromkeys(("command_id", "received", "active"), self.shape.id_sort)
         sorts |= {"sent_page": self.shape.page_sort, "queue.length": self.shape.length_sort}
@@ -258,6 +263,17 @@ class Explicit:
         for index in range(self.shape.slots):
             sorts |= {f"queue.{index}.{part}": sort for part, sort in slot.items()}
         return sorts
+
+    @cached_property
+    def variables(self) -> dict[str, Sort]:
+        """The variables that can change or whose initial value is open, by cell name."""
+        fixed = {term.name for term in self._constants}
+        return {name: sort for name, sort in self.declared.items() if name not in fixed}
+
+    @cached_property
+    def _constants(self) -> dict[Term, Term]:
+        known = {name: const(value, self.declared[name]) for name, value in self._first_values.items() if value is not None}
+        return constants_of(self._all_steps, known)
 
     @cached_property
     def _fields(self) -> dict[str, Field]:
@@ -270,30 +286,42 @@ class Explicit:
 
     def state(self, rename: Mapping[str, Term] | None = None) -> ExplicitState:
         """The state over this instance's variables, for writing predicates."""
-        cells = {name: variable(name, sort) for name, sort in self.variables.items()}
+        cells = {name: self._constants.get(term, term) for name, term in self._cells.items()}
         return ExplicitState(Transaction({**cells, **(rename or {})}), self.configuration, self.shape)
 
     @cached_property
-    def steps(self) -> tuple[Step, ...]:
-        """Every action, about every page."""
+    def _cells(self) -> dict[str, Term]:
+        return {name: variable(name, sort) for name, sort in self.declared.items()}
+
+    @cached_property
+    def _all_steps(self) -> list[Step]:
         found = []
         for item in self.configuration.system.actions:
             for number in range(self.shape.pages) if item.per_page else (-1,):
-                state = self.state()
+                state = ExplicitState(Transaction(self._cells), self.configuration, self.shape)
                 arguments = (state, state.pages[number]) if number >= 0 else (state,)
                 step = run_action(item, state.transaction, arguments, f"page{number}" if number >= 0 else "")
-                if step is not None and step.guard is not FALSE:
-                    found.append(step)
-        return tuple(found)
+                found += [step] if step is not None else []
+        return found
 
     @cached_property
-    def initial_values(self) -> dict[str, int | None]:
-        """The initial value of each variable; None where any value will do."""
-        values: dict[str, int | None] = dict.fromkeys(self.variables, 0)
+    def steps(self) -> tuple[Step, ...]:
+        """Every action that can happen, about every page."""
+        steps = (restricted(step, self._constants) for step in self._all_steps)
+        return tuple(step for step in steps if step.guard is not FALSE)
+
+    @cached_property
+    def _first_values(self) -> dict[str, int | None]:
+        values: dict[str, int | None] = dict.fromkeys(self.declared, 0)
         for name, item in self._fields.items():
             values[name] = None if item.initial is None else as_term(item.initial, item.sort).value
         values["command_id"] = FIRST_ID
         return values
+
+    @cached_property
+    def initial_values(self) -> dict[str, int | None]:
+        """The initial value of each variable; None where any value will do."""
+        return {name: self._first_values[name] for name in self.variables}
 
     @cached_property
     def initial(self) -> Term:

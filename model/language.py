@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, overload
 
-from balloonproof.model.terms import BOOL, TRUE, Sort, Term, Value, as_term, conj, enum_sort
+from balloonproof.model.terms import BOOL, FALSE, TRUE, Sort, Term, Value, as_term, conj, enum_sort, substitute, variable
 
 
 class UnknownName(ValueError):
@@ -181,7 +181,9 @@ class Actor(Enum):
     GUEST = "guest"
     DRIVER = "balloon driver"
     DEVICE = "balloon device"
+    LOG = "dirty log"
     MIGRATION = "migration thread"
+    CHANNEL = "multifd channel"
     MANAGEMENT = "management"
 
 
@@ -248,6 +250,34 @@ def run_action(item: Action, transaction: Transaction, arguments: Sequence[Any],
         return None
     updates = {cell: term for cell, term in transaction.after.items() if term is not transaction.before.get(cell)}
     return Step(item, role, guard, updates, dict(transaction.inputs))
+
+
+def restricted(step: Step, constants: Mapping[Term, Term]) -> Step:
+    """The step where the variables `constants` have these values for good; its guard may be FALSE then."""
+    memo: dict[Term, Term] = {}
+    guard = substitute(step.guard, constants, memo)
+    updates = {name: substitute(term, constants, memo) for name, term in step.updates.items()}
+    fixed = {term.name for term in constants}
+    return Step(step.action, step.role, guard, {name: term for name, term in updates.items() if name not in fixed}, step.inputs)
+
+
+def constants_of(steps: Sequence[Step], initial: Mapping[str, Term]) -> dict[Term, Term]:
+    """The variables that never leave their value in `initial`, with that value: no step that can be taken changes them."""
+    constants = {variable(name, term.sort): term for name, term in initial.items()}
+    while True:
+        memo: dict[Term, Term] = {}
+        changed = set()
+        for step in steps:
+            if substitute(step.guard, constants, memo) is FALSE:
+                continue
+            for name, term in step.updates.items():
+                cell = variable(name, term.sort)
+                if cell in constants and substitute(term, constants, memo) is not constants[cell]:
+                    changed.add(cell)
+        if not changed:
+            return constants
+        for cell in changed:
+            del constants[cell]
 
 
 # -------------------------------------------------------------------------------------------------------------- systems
@@ -323,9 +353,10 @@ class Configuration:
     settings: tuple[tuple[str, str], ...]
     removed: frozenset[str]
 
-    def setting(self, name: str) -> str:
-        """The value of a setting; of a setting that the system does not have, nothing can depend: KeyError."""
-        return dict(self.settings)[name]
+    def setting(self, name: str, default: str | None = None) -> str:
+        """The value of a setting; `default` where the system does not have it (KeyError without a default)."""
+        values = dict(self.settings)
+        return values[name] if default is None else values.get(name, default)
 
     def keeps(self, guard: str) -> bool:
         return guard not in self.removed

@@ -27,7 +27,9 @@ from balloonproof.model.language import (
     Record,
     Step,
     Transaction,
+    constants_of,
     require,
+    restricted,
     run_action,
 )
 from balloonproof.model.state import Chunk, HostPage, Page, Phase, Send, State
@@ -378,7 +380,7 @@ def declared_fields() -> dict[str, Field]:
 class OnePage:
     """The one-page system of a configuration: variables, initial states, steps, properties.
 
-    Variables that no step changes are replaced by their initial value.
+    Variables that never change are replaced by their initial value.
     """
 
     configuration: Configuration
@@ -410,22 +412,15 @@ class OnePage:
 
     @cached_property
     def _constants(self) -> dict[Term, Term]:
-        changed = {name for step in self._all_steps for name in step.updates}
-        return {
-            variable(name, item.sort): as_term(item.initial, item.sort)
-            for name, item in declared_fields().items()
-            if name not in changed and item.initial is not None
-        }
+        fields = declared_fields().items()
+        return constants_of(self._all_steps, {name: as_term(item.initial, item.sort) for name, item in fields if item.initial is not None})
 
     def _without_constants(self, step: Step) -> Step:
-        memo: dict[Term, Term] = {}
-        guard = substitute(step.guard, self._constants, memo)
-        updates = {name: substitute(term, self._constants, memo) for name, term in step.updates.items()}
-        updates = self.normalised(updates)
+        step = restricted(step, self._constants)
+        updates = self.normalised(step.updates)
         used = set(variables_of(updates.values()))
         inputs = {name: term for name, term in step.inputs.items() if term in used}
-        guard = exists(set(step.inputs.values()) - used, guard)
-        return Step(step.action, step.role, guard, updates, inputs)
+        return Step(step.action, step.role, exists(set(step.inputs.values()) - used, step.guard), updates, inputs)
 
     def normalised(self, updates: Mapping[str, Term]) -> dict[str, Term]:
         """`updates` with every variable that does not matter in the next state set to its fixed value."""

@@ -87,6 +87,12 @@ class Page(Record):
     fetched = Field(bool, False, "QEMU's slot copy of the kernel's bit (KVMSlot.dirty_bmap)")
     ram_dirty = Field(bool, True, "QEMU's own dirty memory: fetched bits and device writes (DIRTY_MEMORY_MIGRATION)")
     dirty = Field(bool, False, "the migration's dirty bitmap: the page is to be sent (RAMBlock.bmap)")
+    armed = Field(bool, False, "dirty ring, TCG: the next write to it is noticed (write-protected; no dirty TLB entry)")
+    store_begun = Field(bool, False, "TCG: a store has set the dirty bit and has yet to change the content")
+    in_channel = Field(bool, False, "multifd: handed to a channel, which has yet to read it")
+    in_flight = Field(bool, False, "multifd: a channel has read it, and it has not been written since")
+    in_flight_old = Field(bool, False, "multifd: a channel has read it, and it was written since")
+    slot_going = Field(bool, False, "its memory slot is being removed: the log was fetched, the slot still takes writes")
     damaged = Field(bool, False, "the host changed content that the guest relies on")
     inflate_queued = Field(bool, False, "a request that names it waits in the inflate queue")
     deflate_queued = Field(bool, False, "a request that names it waits in the deflate queue")
@@ -103,6 +109,7 @@ class State(Record):
     final = Field(bool, False, "the VM was stopped to switch over")
     send = Field(Send, Send.IDLE, "progress of the page being sent; not idle: the migration thread holds bitmap_mutex")
     hinting = Field(Hinting, Hinting.STOP, "free_page_hint_status of the balloon device")
+    log_stopped = Field(bool, False, "someone else switched the dirty log off")
     in_round = Field(bool, False, "the guest's hinting worker (report_free_page_func) is between start and stop")
 
     pages: Sequence[Page]
@@ -113,8 +120,8 @@ class State(Record):
         super().__init__(transaction, "")
         self.configuration = configuration
 
-    def setting(self, name: str) -> str:
-        return self.configuration.setting(name)
+    def setting(self, name: str, default: str | None = None) -> str:
+        return self.configuration.setting(name, default)
 
     def keeps(self, guard: str) -> bool:
         """Is the named guard in force?"""

@@ -62,9 +62,10 @@ def test_so_it_is_without_any_one_guard(guard: str) -> None:
 
 def test_there_is_a_claim_for_every_action_about_each_page() -> None:
     names = [claim.name for claim in projection_claims(HINTING.configure())]
-    expected = [f"{item.name}({page})" for item in HINTING.actions if item.per_page for page in ("page0", "page1", "page2")]
+    possible = [item for item in HINTING.actions if item.name not in ("reap", "refill-tlb")]  # of other dirty logs
+    expected = [f"{item.name}({page})" for item in possible if item.per_page for page in ("page0", "page1", "page2")]
     properties = [f"property {item.name}" for item in HINTING.properties if item.kind == "always"]
-    assert set(names) == {"initial", *expected, *properties, *(item.name for item in HINTING.actions if not item.per_page)}
+    assert set(names) == {"initial", *expected, *properties, *(item.name for item in possible if not item.per_page)}
 
 
 # ------------------------------------------------------------------------------------------------------ the checks can fail

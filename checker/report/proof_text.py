@@ -107,7 +107,7 @@ def changes_of(explicit: Explicit, item: RunStep) -> list[str]:
 
 
 def _queue_change(explicit: Explicit, item: RunStep) -> list[str]:
-    before, after = item.before["queue.length"], item.after["queue.length"]
+    before, after = item.before.get("queue.length", 0), item.after.get("queue.length", 0)
     if after > before:
         return [f"queue: + {_element(explicit, item.after, before)}"]
     if after < before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from balloonproof.model.actions.migration import require_no_store_begun
 from balloonproof.model.language import Actor, action, require
 from balloonproof.model.state import Hinting, Page, Phase, Send, State
 from balloonproof.model.terms import const
@@ -17,6 +18,8 @@ def start_migration(s: State) -> None:
         page.dirty = const(True, Page.dirty.sort) if s.keeps("fresh-bitmap") else page.ram_dirty
         page.ram_dirty = False
         page.logged = initially_set
+        if s.setting("dirty-log") == "ring":
+            page.armed = s.keeps("protect-at-start")
     s.phase = Phase.BEFORE_SYNC
 
 
@@ -42,6 +45,12 @@ def forget_migration(s: State) -> None:
         page.logged = False
         page.fetched = False
         page.chunk.clear_pending = False
+        page.armed = False
+        page.in_channel = False
+        page.in_flight = False
+        page.in_flight_old = False
+        page.slot_going = False
+    s.log_stopped = False
     s.send = Send.IDLE
     s.phase = Phase.NONE
 
@@ -72,6 +81,7 @@ def switch_over(s: State) -> None:
 def pause(s: State) -> None:
     """Pause the VM, before or during a migration."""
     require((s.phase == Phase.NONE) | (s.phase == Phase.ROUND), s.running)
+    require_no_store_begun(s)
     s.running = False
 
 

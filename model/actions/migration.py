@@ -57,7 +57,11 @@ def clear_bit(s: State, page: Page) -> None:
     """Sending, 2: clear its bit."""
     require(s.send == Send.ARMED, s.sent_page == page)
     page.dirty = False
-    s.send = Send.CLEARED if s.keeps("clear-log-before-read") else Send.IDLE
+    if s.setting("multifd", "no") == "yes":
+        page.in_channel = True
+        s.send = Send.IDLE
+    else:
+        s.send = Send.CLEARED if s.keeps("clear-log-before-read") else Send.IDLE
 
 
 @action(Actor.MIGRATION, event="migration.send", source="QEMU ram_save_target_page")
@@ -73,10 +77,48 @@ def read_page(s: State, page: Page) -> None:
     page.copied = True
 
 
+@action(Actor.CHANNEL, event="multifd.read", source="QEMU migration/multifd-nocomp.c: multifd_send_prepare_iovs, zero page detection")
+def channel_read(s: State, page: Page) -> None:
+    """Multifd: a channel reads a page that was handed to it, some time after its bit was cleared."""
+    require(page.in_channel)
+    page.in_channel = False
+    page.in_flight = True
+
+
+@action(Actor.CHANNEL, event="multifd.deliver", source="QEMU migration/multifd.c: the destination's channel writes the page")
+def channel_deliver(s: State, page: Page) -> None:
+    """Multifd: the content that a channel has read reaches the destination."""
+    require(page.in_flight)
+    page.in_flight = False
+    page.copied = True
+
+
+@action(Actor.CHANNEL, event="multifd.deliver-old", source="QEMU migration/multifd.c: nothing orders two channels but a flush")
+def channel_deliver_old(s: State, page: Page) -> None:
+    """Multifd: a content that was overwritten since reaches the destination, perhaps after a newer one."""
+    require(page.in_flight_old)
+    page.in_flight_old = False
+    page.copied = False
+
+
+def require_no_store_begun(s: State) -> None:
+    """A vCPU stops between two stores, never inside one."""
+    for page in s.pages:
+        require(~page.store_begun)
+
+
+def require_channels_flushed(s: State) -> None:
+    """Nothing of this round is left in a multifd channel (multifd_ram_flush_and_sync)."""
+    for page in s.pages:
+        require(~page.in_channel, ~page.in_flight, ~page.in_flight_old)
+
+
 @action(Actor.MIGRATION, event="migration.end-round", source="QEMU ram_state_pending_sync; cpu_throttle_dirty_sync_timer_tick (52ac968ab2, 9.2)")
 def end_round(s: State) -> None:
     """Go for another sync; it may come in the middle of a round."""
     require(s.phase == Phase.ROUND, s.send == Send.IDLE, ~s.final)
+    if s.keeps("flush-channels-each-round"):
+        require_channels_flushed(s)
     s.phase = Phase.BEFORE_SYNC
 
 
@@ -84,6 +126,9 @@ def end_round(s: State) -> None:
 def stop_vm(s: State) -> None:
     """Stop the VM, which blocks the balloon's iothread too, and sync a last time."""
     require(s.phase == Phase.ROUND, s.send == Send.IDLE, ~s.final)
+    if s.keeps("flush-channels-each-round"):
+        require_channels_flushed(s)
+    require_no_store_begun(s)
     s.running = False
     s.final = True
     s.phase = Phase.BEFORE_SYNC if s.keeps("final-sync") else Phase.ROUND
@@ -93,6 +138,7 @@ def stop_vm(s: State) -> None:
 def complete(s: State) -> None:
     """Every dirty page has been sent: the destination takes over."""
     require(s.phase == Phase.ROUND, s.send == Send.IDLE, s.final)
+    require_channels_flushed(s)
     for page in s.pages:
         require(~page.dirty)
     s.phase = Phase.COMPLETED

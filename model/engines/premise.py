@@ -118,7 +118,7 @@ def project(explicit: Explicit, state: ExplicitState) -> dict[str, Term]:
 
 
 def _same_cells(explicit: Explicit) -> list[str]:
-    names = (name.replace("page0.", "page.").replace("chunk0.", "chunk.") for name in explicit.variables)
+    names = (name.replace("page0.", "page.").replace("chunk0.", "chunk.") for name in explicit.declared)
     return [name for name in names if name in declared_fields() and name not in ("received", "active")]
 
 
@@ -173,7 +173,7 @@ def well_formed(explicit: Explicit, state: ExplicitState) -> Term:
         parts.append(implies(stop & followed, read(f"queue.{index + 1}.kind") == Element.START))
     for page in state.pages:
         parts.append(implies(page.holds_ring, page.owner == Owner.FREE))
-    if "in_round" in explicit.variables:
+    if "in_round" in explicit.declared:
         parts.append(implies(read("in_round"), negate(stop_queued)))
     return conj(*parts)
 
@@ -228,16 +228,17 @@ def _is_step(one: OnePage, way: Step, seen: dict[str, Term], later: dict[str, Te
     """`seen` to `later` is the one-page step `way` for some choice of its inputs; the acting page's fields are given, the rest is tried."""
     number = step.role.removeprefix("page") or "0"
     mapping = {variable(name, item.sort): seen[name] for name, item in declared_fields().items() if name in seen}
+    read = explicit.state().transaction.read
     free: list[tuple[Term, Any]] = []
     for name, term in way.inputs.items():
         cell = f"page{number}.{name}"
         if name == "is_sent_page":
-            mapping[term] = equal(variable("sent_page", explicit.shape.page_sort), const(int(number), explicit.shape.page_sort))
+            mapping[term] = equal(read("sent_page"), const(int(number), explicit.shape.page_sort))
         elif name == "clear_pending":
             chunk = explicit.shape.chunks[int(number)]
-            mapping[term] = variable(f"chunk{chunk}.clear_pending", BOOL)
-        elif cell in explicit.variables:
-            mapping[term] = variable(cell, explicit.variables[cell])
+            mapping[term] = read(f"chunk{chunk}.clear_pending")
+        elif cell in explicit.declared:
+            mapping[term] = read(cell)
         else:
             free.append((term, range(term.sort.size)))
     choices = [mapping]

@@ -12,6 +12,8 @@ ACTIONS = (
     guest.initialise,
     guest.free,
     guest.device_write,
+    dirty_log.reap,
+    dirty_log.refill_tlb,
     management.start_migration,
     migration.stop_hints,
     dirty_log.fetch,
@@ -32,14 +34,38 @@ ACTIONS = (
     management.resume,
 )
 
+MORE_ACTIONS = (
+    guest.begin_store,
+    guest.finish_store,
+    guest.write_unlogged,
+    guest.device_write_beyond,
+    dirty_log.stop_log,
+    dirty_log.begin_slot_removal,
+    dirty_log.delete_slot,
+    migration.channel_read,
+    migration.channel_deliver,
+    migration.channel_deliver_old,
+)
+"""Steps whose order does not depend on what other systems add: they are decided here, once."""
+
 SETTINGS = (
     Setting(
         "dirty-log",
-        ("manual", "get-and-clear"),
-        "KVM manual protection (GET leaves the bits, CLEAR comes later, per chunk: QEMU 002cad6b16, 4.1), or legacy get-and-clear; "
-        "TCG's dirty memory has the latter's shape",
+        ("manual", "get-and-clear", "ring", "tcg"),
+        "KVM manual protection (GET leaves the bits, CLEAR comes later, per chunk: QEMU 002cad6b16, 4.1), legacy get-and-clear, "
+        "the dirty ring (QEMU b4420f198d, 6.1), or TCG's dirty memory",
     ),
     Setting("initially-set", ("yes", "no"), "with manual protection, all bits start set (KVM_DIRTY_LOG_INITIALLY_SET, QEMU 5.1)"),
+)
+
+MORE_SETTINGS = (
+    Setting("multifd", ("no", "yes"), "pages are handed to channels, which read them later and in any order (QEMU migration/multifd.c)"),
+    Setting(
+        "memslot-removal",
+        ("none", "vcpus-run", "vcpus-paused"),
+        "the guest's memory map changes during the migration: a slot is deleted after its log was fetched a last time, "
+        "with vCPUs writing in between (QEMU kvm_set_phys_mem at HEAD says so in a comment) or not",
+    ),
 )
 
 GUARDS = (
@@ -47,14 +73,25 @@ GUARDS = (
     Guard("final-sync", "the dirty log is synced once more after the VM stopped"),
     Guard("clear-only-fetched", "a clear of the log forgets only bits that were fetched (QEMU kvm_log_clear_one_slot)"),
     Guard("clear-log-before-read", "a page's log is cleared before the page is read (QEMU migration_bitmap_clear_dirty)"),
+    Guard("reset-tlb-at-sync", "TCG: a sync makes every TLB entry notice the next write (QEMU physical_memory_dirty_bits_cleared; missing in 7.2.22)"),
+)
+
+MORE_GUARDS = (
+    Guard("sync-waits-for-stores", "TCG: a sync waits for stores that have set the dirty bit and not yet written (QEMU 9458a9a1df, 4.2)"),
+    Guard("collect-before-reset", "dirty ring: an entry is collected before it is handed back to the kernel (QEMU 52281c6d11, 7.2)"),
+    Guard("protect-at-start", "dirty ring: pages are write-protected from the start, so not initially set (QEMU a81a592698, 6.1)"),
+    Guard("log-kept-on", "nobody else switches the dirty log off during a migration (QEMU 63b41db4bc, 6.2)"),
+    Guard("sync-all-address-spaces", "the log of every address space is fetched (QEMU 9c1f8f4493, 2.8)"),
+    Guard("device-write-marks-all-pages", "a device's write marks every page that it touches (QEMU 6886867e98, 2.1)"),
+    Guard("flush-channels-each-round", "multifd: the channels are empty before a page can be handed out again (QEMU multifd_ram_flush_and_sync)"),
 )
 
 PRECOPY = System(
     "precopy",
     "Plain pre-copy: dirty logging, rounds, stop and copy.",
     frozenset(),
-    ACTIONS,
-    SETTINGS,
-    GUARDS,
+    ACTIONS + MORE_ACTIONS,
+    SETTINGS + MORE_SETTINGS,
+    GUARDS + MORE_GUARDS,
     (NO_PAGE_LOST, MIGRATION_COMPLETES),
 )
