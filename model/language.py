@@ -184,6 +184,7 @@ class Actor(Enum):
     LOG = "dirty log"
     MIGRATION = "migration thread"
     CHANNEL = "multifd channel"
+    DESTINATION = "destination"
     MANAGEMENT = "management"
 
 

@@ -40,6 +40,27 @@ HOST_KEEPS_CONTENT = Property(
     lambda s, page: ~page.damaged,
 )
 
+DESTINATION_IS_RIGHT = Property(
+    "destination-is-right",
+    "In post-copy, what the destination has of a page that the guest relies on is its content.",
+    "always",
+    lambda s, page: implies(s.at_destination & (page.relied | page.holds_ring) & page.received, page.copied),
+)
+
+NO_FAULT_HANGS = Property(
+    "no-fault-hangs",
+    "In post-copy, a page that the destination lacks is on its way or still dirty at the source, which answers a fault.",
+    "always",
+    lambda s, page: implies((s.phase == Phase.POSTCOPY) & ~page.received & ~page.in_flight, page.dirty),
+)
+
+POSTCOPY_ENDS = Property(
+    "postcopy-ends",
+    "A page in use is written at the destination, and post-copy ends after every page was placed.",
+    "sometimes",
+    lambda s, page: (s.phase == Phase.POSTCOPY) & page.relied & page.received & ~page.dirty,
+)
+
 MIGRATION_COMPLETES = Property(
     "migration-completes",
     "A migration can complete with a page in use on it.",

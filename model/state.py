@@ -18,7 +18,7 @@ from balloonproof.model.language import (
     Record,
     Transaction,
 )
-from balloonproof.model.terms import Term
+from balloonproof.model.terms import FALSE, Term
 
 
 class Owner(Enum):
@@ -32,7 +32,10 @@ class Owner(Enum):
 
 
 class Phase(Enum):
-    """Where the migration thread is.  ROUND covers all sending, before and after the VM was stopped (`final`)."""
+    """Where the migration thread is.
+
+    ROUND covers all sending in pre-copy, before and after the VM was stopped (`final`); in POSTCOPY and POSTCOPY_PAUSED the guest runs at the destination.
+    """
 
     NONE = auto()
     BEFORE_SYNC = auto()
@@ -42,6 +45,8 @@ class Phase(Enum):
     ROUND = auto()
     COMPLETED = auto()
     CLEANUP = auto()
+    POSTCOPY = auto()
+    POSTCOPY_PAUSED = auto()
 
 
 class Send(Enum):
@@ -90,9 +95,10 @@ class Page(Record):
     armed = Field(bool, False, "dirty ring, TCG: the next write to it is noticed (write-protected; no dirty TLB entry)")
     store_begun = Field(bool, False, "TCG: a store has set the dirty bit and has yet to change the content")
     in_channel = Field(bool, False, "multifd: handed to a channel, which has yet to read it")
-    in_flight = Field(bool, False, "multifd: a channel has read it, and it has not been written since")
+    in_flight = Field(bool, False, "multifd, post-copy: it was read and is on its way, and it has not been written since")
     in_flight_old = Field(bool, False, "multifd: a channel has read it, and it was written since")
     slot_going = Field(bool, False, "its memory slot is being removed: the log was fetched, the slot still takes writes")
+    received = Field(bool, False, "post-copy: the destination has the page (receivedmap); where it has not, touching it faults")
     damaged = Field(bool, False, "the host changed content that the guest relies on")
     inflate_queued = Field(bool, False, "a request that names it waits in the inflate queue")
     deflate_queued = Field(bool, False, "a request that names it waits in the deflate queue")
@@ -129,6 +135,18 @@ class State(Record):
 
     def has(self, feature: str) -> bool:
         return feature in self.configuration.system.features
+
+    @property
+    def hints_enabled(self) -> bool:
+        """The migration drives free page hinting; with the capability postcopy-ram it does not (QEMU fd51e54fa1, 6.2)."""
+        return self.has("hinting") and not (self.has("postcopy") and self.keeps("no-hints-with-postcopy"))
+
+    @property
+    def at_destination(self) -> Term:
+        """Does the guest run at the destination, while the migration goes on (post-copy)?"""
+        if not self.has("postcopy"):
+            return FALSE
+        return (self.phase == Phase.POSTCOPY) | (self.phase == Phase.POSTCOPY_PAUSED)
 
     @property
     @abstractmethod

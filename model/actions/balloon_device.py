@@ -8,7 +8,7 @@ from __future__ import annotations
 from balloonproof.model.actions.dirty_log import clear_chunk
 from balloonproof.model.language import Actor, CommandId, action, require
 from balloonproof.model.state import Hinting, Page, Phase, Send, State
-from balloonproof.model.terms import TRUE, Term, choose
+from balloonproof.model.terms import TRUE, Term, choose, implies
 
 
 def take_element(s: State) -> None:
@@ -19,8 +19,9 @@ def take_element(s: State) -> None:
     if s.keeps("block-when-stopped"):
         require(s.running)
     for page in s.pages:
-        page.copied = page.copied & ~page.holds_ring
-        page.ram_dirty = page.ram_dirty | (page.holds_ring & (s.phase != Phase.NONE))
+        require(implies(s.at_destination & page.holds_ring, page.received))
+        page.copied = page.copied & (~page.holds_ring | s.at_destination)
+        page.ram_dirty = page.ram_dirty | (page.holds_ring & (s.phase != Phase.NONE) & ~s.at_destination)
 
 
 def obey_command(s: State, command: CommandId) -> None:
@@ -53,7 +54,7 @@ def take_stop(s: State) -> None:
 def is_honoured(s: State) -> Term:
     """qemu_guest_free_page_hint acts only during a migration, and is called only while hinting is started."""
     started = s.hinting == Hinting.START if s.keeps("hints-only-when-started") else TRUE
-    return started & (s.phase != Phase.NONE)
+    return started & (s.phase != Phase.NONE) & ~s.at_destination
 
 
 @action(Actor.DEVICE, event="host.hint", source="QEMU migration/ram.c: qemu_guest_free_page_hint (under bitmap_mutex)")

@@ -6,7 +6,7 @@ mark.  Linux has one request of up to 256 pages under way in each queue and wait
 
 from __future__ import annotations
 
-from balloonproof.model.actions.discard import discard, discards_inhibited
+from balloonproof.model.actions.discard import discard_unless, discards_inhibited
 from balloonproof.model.language import Actor, action, require
 from balloonproof.model.state import Owner, Page, Phase, State
 from balloonproof.model.terms import Term
@@ -30,8 +30,7 @@ def take_inflate(s: State, page: Page) -> None:
     """Take an inflate request: discard the page, then use the descriptor, which tells the guest that it is done."""
     require(s.running, page.inflate_queued, ~holds_bql(s))
     page.inflate_queued = False
-    if not discards_inhibited(s):
-        discard(page)
+    discard_unless(s, page, discards_inhibited(s))
 
 
 @action(Actor.DRIVER, event="guest.deflate", source="Linux leak_balloon: balloon_page_list_dequeue, tell_host")

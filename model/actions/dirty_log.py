@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from balloonproof.model.language import Actor, action, require
 from balloonproof.model.state import Chunk, Page, Phase, State
-from balloonproof.model.terms import TRUE, Term
+from balloonproof.model.terms import TRUE, Term, implies
 
 
 def log_matters(s: State) -> Term:
@@ -21,7 +21,7 @@ def log_matters(s: State) -> Term:
 
 def log_write(s: State, page: Page) -> None:
     """A store leaves its mark in the log, if the log is on and the page's writes are noticed."""
-    on = (s.phase != Phase.NONE) & ~s.log_stopped
+    on = (s.phase != Phase.NONE) & ~s.log_stopped & ~s.at_destination
     match s.setting("dirty-log"):
         case "tcg":  # the slow path of a store (notdirty_write) marks QEMU's own dirty memory and makes the TLB entry dirty
             page.ram_dirty = page.ram_dirty | (on & page.armed)
@@ -33,9 +33,13 @@ def log_write(s: State, page: Page) -> None:
             page.logged = page.logged | on
 
 
-def change_content(page: Page) -> None:
-    """The source's content changes: what the destination has, or is about to get, is another content now."""
-    page.copied = False
+def change_content(s: State, page: Page) -> None:
+    """The content changes: what the destination has, or is about to get, is another content now.
+
+    In post-copy it is the destination's content that changes, which is then the right one by definition; the page must be there to be touched.
+    """
+    require(implies(s.at_destination, page.received))
+    page.copied = s.at_destination
     page.in_flight_old = page.in_flight_old | page.in_flight
     page.in_flight = False
 
@@ -43,7 +47,7 @@ def change_content(page: Page) -> None:
 def record_write(s: State, page: Page) -> None:
     """A vCPU's store: content and log change in one step, as the log does it for everything but TCG (see `begin_store`)."""
     log_write(s, page)
-    change_content(page)
+    change_content(s, page)
 
 
 def clear_chunk(s: State, chunk: Chunk) -> None:

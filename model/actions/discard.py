@@ -6,14 +6,27 @@ A discard is no write: no dirty log sees it, and no bitmap of the migration is t
 from __future__ import annotations
 
 from balloonproof.model.state import Page, State
+from balloonproof.model.terms import FALSE, TRUE, Term
 
 
-def discard(page: Page) -> None:
-    """The host drops the page's memory.  Whoever relied on its content has lost it; what the destination has of it is another content now."""
-    page.damaged = page.damaged | page.relied
-    page.copied = False
+def discard_unless(s: State, page: Page, kept: Term) -> None:
+    """The host drops the page's memory, except where `kept`.
+
+    Whoever relied on its content has lost it; what the destination has of it is another content now.
+
+    At the destination of a post-copy migration the page is missing from then on: the next touch faults and asks the source for it.
+    """
+    page.damaged = page.damaged | (page.relied & ~kept)
+    page.copied = page.copied & kept
+    if s.has("postcopy"):
+        page.received = page.received & (kept | ~s.at_destination)
 
 
-def discards_inhibited(s: State) -> bool:
-    """QEMU virtio_balloon_inhibited: VFIO and others forbid discards (ram_block_discard_disable); the request is answered all the same."""
-    return s.setting("discards") == "inhibited"
+def discards_inhibited(s: State) -> Term:
+    """QEMU virtio_balloon_inhibited: VFIO and others forbid discards (ram_block_discard_disable), as do an incoming post-copy migration and a snapshot.
+
+    The request is answered all the same.
+    """
+    if s.setting("discards") == "inhibited":
+        return TRUE
+    return s.at_destination if s.keeps("inhibit-in-postcopy") else FALSE

@@ -40,7 +40,7 @@ def finish_store(s: State, page: Page) -> None:
     """TCG: the content changes."""
     require(page.store_begun, s.running)
     page.relied = page.relied | (page.owner == Owner.USED)
-    change_content(page)
+    change_content(s, page)
     page.store_begun = False
 
 
@@ -49,7 +49,7 @@ def write_unlogged(s: State, page: Page) -> None:
     """A vCPU writes through an address space whose log nobody fetches."""
     require(not s.keeps("sync-all-address-spaces"), s.running, page.owner == Owner.USED)
     page.relied = True
-    change_content(page)
+    change_content(s, page)
 
 
 @action(Actor.GUEST, event="guest.initialise", source="Linux mm/page_alloc.c: post_alloc_hook, free_pages_prepare (init_on_alloc, page_poison)")
@@ -72,8 +72,8 @@ def device_write(s: State, page: Page) -> None:
     """An emulated device writes a page that the guest gave it: recorded in QEMU's own dirty memory, not in the kernel's log."""
     require(s.running, (page.owner == Owner.USED) | page.holds_ring)
     page.relied = True
-    change_content(page)
-    page.ram_dirty = page.ram_dirty | (s.phase != Phase.NONE)
+    change_content(s, page)
+    page.ram_dirty = page.ram_dirty | ((s.phase != Phase.NONE) & ~s.at_destination)
 
 
 @action(Actor.GUEST, event="device.write-beyond", source="QEMU before 6886867e98 (2.1): DMA across pages marks the first one only")
@@ -81,4 +81,4 @@ def device_write_beyond(s: State, page: Page) -> None:
     """An emulated device's write reaches into another page, which is not marked."""
     require(not s.keeps("device-write-marks-all-pages"), s.running, page.owner == Owner.USED)
     page.relied = True
-    change_content(page)
+    change_content(s, page)

@@ -49,17 +49,26 @@ def forget_migration(s: State) -> None:
         page.in_channel = False
         page.in_flight = False
         page.in_flight_old = False
+        page.received = False
         page.slot_going = False
     s.log_stopped = False
     s.send = Send.IDLE
     s.phase = Phase.NONE
 
 
+def resume_at_destination(s: State) -> None:
+    """The guest is at home where it is; a new QEMU's dirty memory is all set."""
+    for page in s.pages:
+        page.ram_dirty = True
+    s.running = True
+    s.final = False
+
+
 @action(Actor.MIGRATION, event="migration.cleanup", source="QEMU PRECOPY_NOTIFY_CLEANUP: virtio_balloon_free_page_done (dd8eeb9671, 5.1)")
 def cleanup(s: State) -> None:
     """After a cancel or a failure: hinting is done, and the VM goes on at the source."""
     require(s.phase == Phase.CLEANUP)
-    if s.has("hinting") and s.keeps("done-on-cleanup"):
+    if s.hints_enabled and s.keeps("done-on-cleanup"):
         s.hinting = Hinting.DONE
     forget_migration(s)
     s.running = s.running | s.final
@@ -71,10 +80,7 @@ def switch_over(s: State) -> None:
     """The guest goes on at the destination, with the balloon device's status and command id; it may migrate again from there."""
     require(s.phase == Phase.COMPLETED)
     forget_migration(s)
-    for page in s.pages:
-        page.ram_dirty = True
-    s.running = True
-    s.final = False
+    resume_at_destination(s)
 
 
 @action(Actor.MANAGEMENT, event="management.pause", source="QEMU vm_stop; virtio_balloon_set_status (block_iothread)")

@@ -14,7 +14,7 @@ from balloonproof.model.state import Hinting, Page, Phase, Send, State
 def stop_hints(s: State) -> None:
     """Before a sync: stop taking hints (c13c4153f7).  Hints that are still queued are dropped when they are popped."""
     require(s.phase == Phase.BEFORE_SYNC)
-    if s.has("hinting") and s.keeps("stop-before-sync"):
+    if s.hints_enabled and s.keeps("stop-before-sync"):
         s.hinting = Hinting.STOP
     s.phase = Phase.FETCH
 
@@ -23,7 +23,7 @@ def stop_hints(s: State) -> None:
 def request_hints(s: State) -> None:
     """After a sync, the VM running: issue a new command id and request hints."""
     require(s.phase == Phase.AFTER_SYNC, s.running)
-    if s.has("hinting"):
+    if s.hints_enabled:
         if s.setting("drain-before-new-id") == "yes":
             require(s.queue.is_empty())
         s.issue_command_id()
@@ -35,7 +35,7 @@ def request_hints(s: State) -> None:
 def finish_hints(s: State) -> None:
     """After a sync, the VM stopped: hinting is done."""
     require(s.phase == Phase.AFTER_SYNC, ~s.running)
-    if s.has("hinting"):
+    if s.hints_enabled:
         s.hinting = Hinting.DONE
     s.phase = Phase.ROUND
 
@@ -75,6 +75,8 @@ def read_page(s: State, page: Page) -> None:
         s.begin_send(page)
         s.send = Send.READ
     page.copied = True
+    if s.has("postcopy"):
+        page.received = True
 
 
 @action(Actor.CHANNEL, event="multifd.read", source="QEMU migration/multifd-nocomp.c: multifd_send_prepare_iovs, zero page detection")

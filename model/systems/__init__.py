@@ -8,11 +8,12 @@ from __future__ import annotations
 from balloonproof.model.language import System, UnknownName
 from balloonproof.model.systems.balloon import BALLOON
 from balloonproof.model.systems.hinting import HINTING
+from balloonproof.model.systems.postcopy import POSTCOPY
 from balloonproof.model.systems.precopy import PRECOPY
 
-__all__ = ["BALLOON", "HINTING", "PRECOPY", "SYSTEMS", "find_system"]
+__all__ = ["BALLOON", "HINTING", "POSTCOPY", "PRECOPY", "SYSTEMS", "find_system"]
 
-SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, HINTING)
+SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, HINTING, POSTCOPY)
 
 
 def find_system(name: str) -> System:
