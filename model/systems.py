@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from balloonproof.model.actions import balloon_device, balloon_driver, dirty_log, guest, management, migration
 from balloonproof.model.language import Guard, Setting, System, UnknownName
-from balloonproof.model.properties import HINT_SKIPS_PAGE, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, NO_PAGE_LOST
+from balloonproof.model.properties import (
+    HINT_SKIPS_PAGE,
+    HINTED_PAGES_COME_BACK,
+    HINTED_PAGES_RELEASED,
+    MIGRATION_CAN_COMPLETE,
+    MIGRATION_COMPLETES,
+    NO_PAGE_LOST,
+)
 
 _PRECOPY_ACTIONS = (
     guest.allocate,
@@ -96,7 +103,7 @@ PRECOPY = System(
     _PRECOPY_ACTIONS,
     _PRECOPY_SETTINGS,
     _PRECOPY_GUARDS,
-    (NO_PAGE_LOST, MIGRATION_COMPLETES),
+    (NO_PAGE_LOST, MIGRATION_COMPLETES, MIGRATION_CAN_COMPLETE),
 )
 
 HINTING = System(
@@ -106,7 +113,7 @@ HINTING = System(
     _PRECOPY_ACTIONS + _HINTING_ACTIONS,
     _PRECOPY_SETTINGS + _HINTING_SETTINGS,
     _PRECOPY_GUARDS + _HINTING_GUARDS,
-    (NO_PAGE_LOST, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, HINT_SKIPS_PAGE),
+    (NO_PAGE_LOST, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, HINT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE, HINTED_PAGES_COME_BACK),
 )
 
 SYSTEMS: tuple[System, ...] = (PRECOPY, HINTING)

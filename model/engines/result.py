@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from balloonproof.model.engines.bounded import Run
-from balloonproof.model.engines.certificate import Obligation
 from balloonproof.model.engines.induction import Invariant
+from balloonproof.model.engines.progress import ProgressCheck
+from balloonproof.model.engines.recheck import Obligation
 from balloonproof.model.language import Configuration
 
 
@@ -34,14 +35,17 @@ class Witness:
 class ProofResult:
     """The verdict on one configuration: `proved`, `refuted` or `undecided`, and what it stands on.
 
-    `proved` is said only if the premise was checked, every witness was found and cvc5 confirmed every obligation.
+    `proved` is said only if the premise was checked, every witness was found, nothing can get stuck and cvc5 confirmed every obligation.
+    `properties` names what was decided; `states` and `depth` are those searched: all, or up to the first level with a bad one.
     """
 
     configuration: Configuration
+    properties: tuple[str, ...] = ()
     verdict: str = "undecided"
     reasons: list[str] = field(default_factory=list)
     counterexamples: list[Counterexample] = field(default_factory=list)
     witnesses: list[Witness] = field(default_factory=list)
+    progress: list[ProgressCheck] = field(default_factory=list)
     impossible_actions: list[str] = field(default_factory=list)
     states: int = 0
     depth: int = 0
