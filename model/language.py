@@ -288,7 +288,10 @@ class Property:
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """A protocol: the actions that can happen, what can be varied, and what is claimed."""
+    """A protocol: the actions that can happen, what can be varied, and what is claimed.
+
+    `safe` are settings under which it is claimed, where its defaults are known to violate something.
+    """
 
     name: str
     meaning: str
@@ -297,6 +300,7 @@ class System:
     settings: tuple[Setting, ...]
     guards: tuple[Guard, ...]
     properties: tuple[Property, ...]
+    safe: tuple[tuple[str, str], ...] = ()
 
     def has_setting(self, name: str) -> bool:
         return any(item.name == name for item in self.settings)

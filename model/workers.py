@@ -91,11 +91,16 @@ def _send_result(work: Callable[[], object], sender: Connection) -> None:
         sender.send(outcome)
 
 
-def each(function: Callable[[Item], T], items: Sequence[Item]) -> Iterator[tuple[int, T]]:
-    """`function` of every item, on all usable cores: (position of the item, result) as they come in, so in any order."""
-    cores = usable_cores()
-    if cores == 1 or len(items) < 2:
-        yield from ((index, function(item)) for index, item in enumerate(items))
+def each(function: Callable[[Item], T], items: Sequence[Item], tell: Callable[[list[Item]], None] = lambda running: None) -> Iterator[tuple[int, T]]:
+    """`function` of every item, on all usable cores: (position of the item, result) as they come in, so in any order.
+
+    `tell` is called from time to time with the items that are being worked on.
+    """
+    cores = min(usable_cores(), len(items))
+    if cores < 2:
+        for index, item in enumerate(items):
+            tell([item])
+            yield index, function(item)
         return
     running: dict[Connection, tuple[int, Background[T]]] = {}
     waiting = list(enumerate(items))[::-1]
@@ -105,12 +110,12 @@ def each(function: Callable[[Item], T], items: Sequence[Item]) -> Iterator[tuple
                 index, item = waiting.pop()
                 piece = Background(lambda item=item: function(item))  # type: ignore[misc]
                 running[piece.connection] = (index, piece)
-            for connection in wait(list(running)):
+            tell([items[index] for index, _ in running.values()])
+            for connection in wait(list(running), timeout=0.2):
                 assert isinstance(connection, Connection)
-                index, piece = running[connection]
+                index, piece = running.pop(connection)
                 with piece:
                     result = piece.result()
-                del running[connection]
                 yield index, result
     finally:
         for _, piece in running.values():

@@ -86,7 +86,8 @@ class BoundedSearch:
 
     def _layer(self) -> None:
         """The variables of the next state."""
-        here = Z3Terms(lambda name, depth=len(self.layers): f"{name}@{depth}")  # type: ignore[misc]
+        depth = len(self.layers)
+        here = Z3Terms(lambda name: f"{name}@{depth}")
         self.layers.append([here.variable(name, sort) for name, sort in self.explicit.variables.items()])
         self.solver.add(*(here.in_sort(name, sort) for name, sort in self.explicit.variables.items()))
 

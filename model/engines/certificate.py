@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from balloonproof.model.engines.induction import Invariant, broken_by
@@ -62,20 +63,29 @@ def _file_name(name: str) -> str:
 # ----------------------------------------------------------------------------------------------------------------- writing
 
 
-def write_certificate(directory: Path, invariant: Invariant, items: Sequence[Obligation]) -> None:
+@dataclass(frozen=True)
+class Proof:
+    """What a certificate is written from."""
+
+    configuration: str
+    lemmas: tuple[str, ...]
+    obligations: tuple[Obligation, ...]
+
+
+def write_certificate(directory: Path, proof: Proof) -> None:
     """Write the obligations and a manifest into `directory`, which must not exist or be empty; all or nothing."""
-    _all_or_nothing(directory, lambda folder: _fill(folder, invariant, items))
+    _all_or_nothing(directory, lambda folder: _fill(folder, proof))
 
 
-def write_certificates(directory: Path, proofs: Sequence[tuple[Invariant, Sequence[Obligation]]]) -> None:
+def write_certificates(directory: Path, proofs: Sequence[Proof]) -> None:
     """Write several certificates, each into a sub-folder of `directory` named after its configuration; all or nothing."""
 
     def fill(folder: Path) -> None:
         entries = []
-        for invariant, items in proofs:
-            name = str(invariant.system.configuration).replace(" ", "+")
+        for proof in proofs:
+            name = proof.configuration.replace(" ", "+")
             (folder / name).mkdir()
-            _fill(folder / name, invariant, items)
+            _fill(folder / name, proof)
             entries.append({"folder": name, "sha256": digest((folder / name / MANIFEST).read_bytes())})
         manifest = {"format": COLLECTION, "version": VERSION, "certificates": entries}
         (folder / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
@@ -83,15 +93,15 @@ def write_certificates(directory: Path, proofs: Sequence[tuple[Invariant, Sequen
     _all_or_nothing(directory, fill)
 
 
-def _fill(folder: Path, invariant: Invariant, items: Sequence[Obligation]) -> None:
-    for item in items:
+def _fill(folder: Path, proof: Proof) -> None:
+    for item in proof.obligations:
         (folder / item.file).write_text(item.text, encoding="utf-8")
     manifest = {
         "format": FORMAT,
         "version": VERSION,
-        "configuration": str(invariant.system.configuration),
-        "lemmas": [str(lemma) for lemma in invariant.lemmas],
-        "obligations": [{"file": item.file, "expected": "unsat", "sha256": digest(item.text.encode())} for item in items],
+        "configuration": proof.configuration,
+        "lemmas": list(proof.lemmas),
+        "obligations": [{"file": item.file, "expected": "unsat", "sha256": digest(item.text.encode())} for item in proof.obligations],
     }
     (folder / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
 

@@ -12,12 +12,12 @@ import json
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from balloonproof.model.workers import Progress, silent
+from balloonproof.model.workers import Progress, each, silent
 
 FORMAT, COLLECTION, VERSION = "balloonproof certificate", "balloonproof certificates", 2
 MANIFEST = "manifest.json"
@@ -162,9 +162,9 @@ def _certificate(folder: Path, manifest: Mapping[str, Any]) -> Certificate:
     missing = [kind for kind in KINDS if kind not in {item.kind for item in obligations}]
     if missing:
         raise BadCertificate(f"{folder / MANIFEST}: no obligation is about: {', '.join(missing)}")
-    for item in obligations:
-        if fault := unfit(item.text):
-            raise BadCertificate(f"{folder / item.file}: {fault}")
+    for obligation in obligations:
+        if fault := unfit(obligation.text):
+            raise BadCertificate(f"{folder / obligation.file}: {fault}")
     lemmas = manifest.get("lemmas", [])
     return Certificate(folder, str(manifest.get("configuration")), tuple(map(str, lemmas)), tuple(obligations))
 
@@ -224,15 +224,23 @@ def cvc5_version() -> str:
     return f"cvc5 {cvc5.__version__}"
 
 
-def recheck(items: list[Obligation], progress: Progress = silent) -> str:
-    """Have cvc5 confirm every obligation; the name and version of the solver.  RecheckFailed names the first that it does not confirm."""
+def recheck(items: Sequence[Obligation], progress: Progress = silent) -> str:
+    """Have cvc5 confirm every obligation, on all cores; the name and version of the solver.  RecheckFailed names one that it does not confirm."""
     version = cvc5_version()
-    for number, item in enumerate(items, 1):
-        progress(f"cvc5 re-checks obligation {number} of {len(items)}: {item.name}")
-        answer = ask_cvc5(item)
+    for item, answer in _answers(items, ask_cvc5, progress):
         if answer != "unsat":
             raise RecheckFailed(f"{version} answers {answer or 'nothing'!r} to obligation {item.name}")
     return version
+
+
+def _answers(items: Sequence[Obligation], ask: Callable[[Obligation], str], progress: Progress) -> Iterator[tuple[Obligation, str]]:
+    """Each obligation and the answer to it, in their order."""
+    parts = [items[start : start + 16] for start in range(0, len(items), 16)]
+    answers: dict[int, list[str]] = {}
+    for number, found in each(lambda part: [ask(item) for item in part], parts):
+        answers[number] = found
+        progress(f"obligations asked: {sum(map(len, answers.values()))} of {len(items)}")
+    return zip(items, (answer for number in range(len(parts)) for answer in answers[number]), strict=True)
 
 
 def ask_program(command: str, path: Path) -> str:
@@ -249,10 +257,11 @@ def ask_program(command: str, path: Path) -> str:
 
 def recheck_certificate(certificate: Certificate, solver: str | None = None, progress: Progress = silent) -> Recheck:
     """Ask cvc5, or the program `solver`, about every obligation of a certificate."""
-    unconfirmed = []
-    for number, item in enumerate(certificate.obligations, 1):
-        progress(f"{certificate.configuration}: obligation {number} of {len(certificate.obligations)}: {item.name}")
-        answer = ask_program(solver, certificate.path / item.file) if solver else ask_cvc5(item)
-        if answer != "unsat":
-            unconfirmed.append(f"{item.file}: {(answer.splitlines() or ['nothing'])[0]}")
-    return Recheck(certificate, solver or cvc5_version(), tuple(unconfirmed))
+
+    def ask(item: Obligation) -> str:
+        return ask_program(solver, certificate.path / item.file) if solver is not None else ask_cvc5(item)
+
+    name = cvc5_version() if solver is None else solver
+    answers = _answers(certificate.obligations, ask, lambda message: progress(f"{certificate.configuration}: {message}"))
+    wrong = tuple(f"{item.file}: {(answer.splitlines() or ['nothing'])[0]}" for item, answer in answers if answer != "unsat")
+    return Recheck(certificate, name, wrong)

@@ -54,3 +54,37 @@ class ProofResult:
     obligations: list[Obligation] = field(default_factory=list)
     rechecked_by: str = ""
     seconds: float = 0.0
+
+    def summary(self) -> Summary:
+        first = self.counterexamples[0] if self.counterexamples else None
+        return Summary(
+            str(self.configuration),
+            self.verdict,
+            property=first.property if first else None,
+            length=len(first.run) if first else None,
+            states=self.states,
+            lemmas=tuple(map(str, self.invariant.lemmas)) if self.invariant else (),
+            obligations=tuple(self.obligations),
+            rechecked_by=self.rechecked_by,
+            reasons=tuple(self.reasons),
+            seconds=self.seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The gist of a result, without terms and runs, so that it can come from another process.
+
+    `property` is the one violated by the shortest counterexample, which has `length` steps; both None without one.
+    """
+
+    configuration: str
+    verdict: str
+    property: str | None
+    length: int | None
+    states: int
+    lemmas: tuple[str, ...]
+    obligations: tuple[Obligation, ...]
+    rechecked_by: str
+    reasons: tuple[str, ...]
+    seconds: float

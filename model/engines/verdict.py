@@ -22,7 +22,7 @@ from balloonproof.model.language import Configuration, Property
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.systems import find_system
 from balloonproof.model.terms import Term, disj, exists, negate
-from balloonproof.model.workers import Background, Progress, each, silent, usable_cores
+from balloonproof.model.workers import Background, Progress, silent
 
 SHAPES = (Shape((0,)), Shape((0, 0)), Shape((0, 1)))
 """Explicit instances on which counterexamples are sought: one page; two in one chunk; two in two chunks."""
@@ -130,7 +130,7 @@ def _prove(reachable: Reachable, premise: Background[PremiseCheck], result: Proo
         own = list(obligations(result.invariant))
         result.obligations = own + _add_premise(premise, result, progress)
         try:
-            result.rechecked_by = _recheck(result.obligations, progress)
+            result.rechecked_by = recheck(result.obligations, progress)
         except RecheckFailed as failure:
             result.reasons.append(str(failure))
         progress(f"{configuration}: witnesses")
@@ -140,14 +140,6 @@ def _prove(reachable: Reachable, premise: Background[PremiseCheck], result: Proo
     result.reasons += [f"vacuous: nothing shows {item.name}" for item in result.witnesses if item.run is None]
     result.reasons += [str(item) for item in moves.progress if item.stuck]
     result.verdict = "proved"
-
-
-def _recheck(items: list[Obligation], progress: Progress) -> str:
-    """`recheck`, the obligations dealt out to all cores."""
-    progress(f"cvc5 re-checks {len(items)} obligations")
-    cores = usable_cores()
-    solvers = {solver for _, solver in each(recheck, [items[core::cores] for core in range(cores)])}
-    return solvers.pop()
 
 
 @dataclass(frozen=True)
