@@ -14,9 +14,9 @@ from balloonproof.checker.monitor import Judgement, Monitor
 from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS, MissingPages, UnknownEvent
 from balloonproof.checker.read import Event, Trace, TraceInputError, read_trace
 from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report
-from balloonproof.model.engines.reachability import Progress, silent
 from balloonproof.model.language import Configuration, UnknownName
 from balloonproof.model.systems import SYSTEMS, find_system
+from balloonproof.model.workers import Progress, silent
 
 EXPLAINED = 20
 """How many findings are explained in full; the others are counted."""

@@ -9,19 +9,18 @@ import difflib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from balloonproof.checker.prove_command import prove
+from balloonproof.checker.recheck_command import recheck
+from balloonproof.checker.terminal import FORMAT, SET, VERBOSE, WITHOUT, must_exist, progress_line, settings_of, worst
+
 if TYPE_CHECKING:
     from balloonproof.checker.verdict import Report
-    from balloonproof.model.engines.result import ProofResult
     from balloonproof.model.language import System
-
-STATUS = {"proved": 0, "accept": 0, "refuted": 1, "reject": 1, "undecided": 3, "inconclusive": 3}
 
 
 class Suggesting(click.Group):
@@ -34,12 +33,6 @@ class Suggesting(click.Group):
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
             raise click.UsageError(f"unknown command {name!r}: " + (f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"))
         return super().resolve_command(ctx, args)
-
-
-FORMAT = click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report.")
-SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting; may be repeated.")
-WITHOUT = click.option("--without", multiple=True, metavar="GUARD", help="Take a guard away; may be repeated.")
-VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Show all details.")
 
 
 @click.group(cls=Suggesting, context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,150 +73,8 @@ def _show_system(system: System) -> None:
     click.echo()
 
 
-@cli.command()
-@click.argument("names", nargs=-1, required=True, metavar="SYSTEM...")
-@SET
-@WITHOUT
-@FORMAT
-@VERBOSE
-@click.option("--all-settings", is_flag=True, help="Decide every combination of settings and print the table.")
-@click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the counterexample as a native trace.")
-@click.option("--certificate", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write a proof's obligations as SMT-LIB 2 files.")
-def prove(
-    names: tuple[str, ...], settings: tuple[str, ...], without: tuple[str, ...], output: str, verbose: bool, all_settings: bool,
-    trace: Path | None, certificate: Path | None,
-) -> None:  # fmt: skip
-    """Prove systems safe, or find their shortest counterexamples.
-
-    Exit status: 0 all proved, 1 one refuted, 2 usage, 3 undecided.
-    """
-    from balloonproof.model.systems import find_system
-
-    chosen = _settings(settings)
-    configurations = [find_system(name).configure(chosen, without) for name in names]
-    if (trace or certificate) and (len(names) > 1 or all_settings):
-        raise click.UsageError("--trace and --certificate take one configuration: name one system, without --all-settings")
-    if all_settings:
-        _prove_all([item.system for item in configurations], chosen, without, output)
-        return
-    from balloonproof.model.engines.verdict import decide
-
-    with progress_line() as say:
-        results = [decide(item, say) for item in configurations]
-    if trace:
-        _write_counterexample(results[0], trace)
-    if certificate:
-        _write_certificate(results[0], certificate)
-    if output == "json":
-        from balloonproof.checker.report.as_json import prove_json
-
-        click.echo(json.dumps(prove_json(results), indent=1))
-    else:
-        from balloonproof.checker.report.proof_text import proof_lines
-
-        for result in results:
-            for line in proof_lines(result, _width(), verbose):
-                click.echo(line)
-    sys.exit(worst(item.verdict for item in results))
-
-
-def worst(verdicts: Iterator[str] | list[str]) -> int:
-    """The exit status of several verdicts: a refutation outweighs an open question, which outweighs success."""
-    statuses = {STATUS[verdict] for verdict in verdicts}
-    return next(status for status in (1, 3, 0) if status in statuses or status == 0)
-
-
-def _settings(words: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise click.UsageError(f"--set takes NAME=VALUE, found {word!r}")
-        found[name] = value
-    return found
-
-
-def _prove_all(chosen: list[System], settings: dict[str, str], without: tuple[str, ...], output: str) -> None:
-    from balloonproof.checker.report.settings_table import Row, all_configurations, decide_all
-
-    tables: list[tuple[System, list[Row]]] = []
-    with progress_line() as say:
-        for system in chosen:
-            configurations = all_configurations(system, without, settings)
-
-            def report(done: int, of: int, name: str = system.name) -> None:
-                say(f"{name}: {done} of {of} different configurations decided")
-
-            tables.append((system, decide_all(configurations, os.cpu_count() or 1, report)))
-    if output == "json":
-        _table_json(tables)
-    else:
-        for system, rows in tables:
-            _table_text(system, rows)
-    sys.exit(worst([row.verdict for _, rows in tables for row in rows]))
-
-
-def _table_json(tables: list[tuple[System, Any]]) -> None:
-    from balloonproof.checker.report.as_json import VERSION, configuration_json
-    from balloonproof.checker.report.settings_table import safe_rules
-
-    systems = [
-        {
-            "system": system.name,
-            "safe_rules": safe_rules(rows),
-            "rows": [
-                {
-                    "verdict": row.verdict, "length": row.steps, "property": row.property, "reasons": list(row.reasons),
-                    "configurations": [configuration_json(item) for item in row.configurations],
-                }
-                for row in rows
-            ],
-        }
-        for system, rows in tables
-    ]  # fmt: skip
-    click.echo(json.dumps({"format": "balloonproof prove table", "version": VERSION, "tables": systems}, indent=1))
-
-
-def _table_text(system: System, rows: Any) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    from balloonproof.checker.report.settings_table import safe_rules, values_of
-
-    table = Table(box=box.SIMPLE, title=f"{system.name}: every combination of settings", title_justify="left")
-    for setting in system.settings:
-        table.add_column(setting.name, overflow="fold")
-    table.add_column("verdict")
-    table.add_column("steps", justify="right")
-    for row in rows:
-        cells = [values_of(row, setting.name) for setting in system.settings]
-        table.add_row(*cells, row.verdict + (f" ({row.property})" if row.property not in (None, "no-page-lost") else ""), str(row.steps or ""))
-    console = Console(width=max(140, Console().width), highlight=False)
-    console.print(table)
-    total = sum(len(row.configurations) for row in rows)
-    proved = sum(len(row.configurations) for row in rows if row.verdict == "proved")
-    console.print(f"{proved} of {total} combinations proved ({len(rows)} of them different).  Safe is what satisfies one of:")
-    for rule in safe_rules(rows):
-        console.print("  " + " and ".join(f"{name}={value}" for name, value in rule.items()) if rule else "  everything")
-
-
-def _write_counterexample(result: ProofResult, path: Path) -> None:
-    from balloonproof.checker.model_trace import trace_of
-    from balloonproof.checker.read import Expectation, write_native_file
-
-    if not result.counterexamples:
-        raise click.UsageError(f"--trace: there is no counterexample, {result.configuration} is {result.verdict}")
-    first = result.counterexamples[0]
-    write_native_file(trace_of(first.run, expect=Expectation("reject", 0, first.property)), path)
-
-
-def _write_certificate(result: ProofResult, path: Path) -> None:
-    from balloonproof.model.engines.certificate import write_certificate
-
-    if result.verdict != "proved" or result.invariant is None:
-        raise click.UsageError(f"--certificate: there is no proof, {result.configuration} is {result.verdict}")
-    write_certificate(path, result.invariant, result.obligations)
+for command in (prove, recheck):
+    cli.add_command(command)
 
 
 @cli.command()
@@ -246,7 +97,7 @@ def check(
     from balloonproof.checker.read import is_native
 
     for path in paths:
-        _exists(path)
+        must_exist(path)
     jobs: list[str | list[str]] = list(paths) if len(paths) > 1 and all(map(is_native, paths)) else [list(paths)]
     reports: list[Report] = []
     with progress_line() as say:
@@ -256,7 +107,7 @@ def check(
             def report(message: str, name: str = name) -> None:
                 say(f"{name}: {message}")
 
-            reports.append(check_paths(job, system, _settings(settings), without, hide, report))
+            reports.append(check_paths(job, system, settings_of(settings), without, hide, report))
     if output == "json":
         from balloonproof.checker.report.as_json import check_json
 
@@ -280,41 +131,13 @@ def convert(paths: tuple[str, ...], output: Path) -> None:
     from balloonproof.checker.read import read_trace, write_native_file
 
     for path in paths:
-        _exists(path)
+        must_exist(path)
     with progress_line() as say:
         say("reading")
         trace = read_trace(list(paths))
         say("writing")
         write_native_file(trace, output)
     click.echo(f"{output}: {sum(1 for _ in trace.events):,} events")
-
-
-def _exists(path: str) -> None:
-    """One line with the nearest name if a path does not exist."""
-    if path == "-" or Path(path).exists():
-        return
-    folder = Path(path).parent
-    names = [item.name for item in folder.iterdir()] if folder.is_dir() else []
-    near = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.4)
-    raise click.UsageError(f"no such file or folder: {path}" + (f": did you mean {folder / near[0]}?" if near else ""))
-
-
-def _width() -> int:
-    import shutil
-
-    return max(100, shutil.get_terminal_size((120, 24)).columns)
-
-
-@contextmanager
-def progress_line() -> Iterator[Callable[[str], None]]:
-    """A line on the terminal that tells what is going on; nothing if standard error is not a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda message: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("starting") as status:
-        yield status.update
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ import difflib
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, overload
 
@@ -305,18 +305,24 @@ class Guard:
 class Property:
     """A state predicate: `always` must hold in every reachable state, `sometimes` must hold in at least one (a witness).
 
-    `holds(s, page)` gives the predicate for one page.
+    `progress`: from every reachable state where `given` holds, steps of `fair` actors (and of the actions named there) lead to
+    one where it holds.  `holds(s, page)` and `given(s, page)` give the predicates for one page.
     """
 
     name: str
     meaning: str
     kind: str
     holds: Callable[..., Term]
+    given: Callable[..., Term] = lambda s, page: TRUE
+    fair: tuple[Actor | str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class System:
-    """A protocol: the actions that can happen, what can be varied, and what is claimed."""
+    """A protocol: the actions that can happen, what can be varied, and what is claimed.
+
+    `safe` are settings under which it is claimed, where its defaults are known to violate something.
+    """
 
     name: str
     meaning: str
@@ -325,9 +331,18 @@ class System:
     settings: tuple[Setting, ...]
     guards: tuple[Guard, ...]
     properties: tuple[Property, ...]
+    safe: tuple[tuple[str, str], ...] = ()
 
     def has_setting(self, name: str) -> bool:
         return any(item.name == name for item in self.settings)
+
+    def claiming(self, names: Iterable[str]) -> System:
+        """This system with none but the named properties claimed, beside its witnesses; UnknownName if one does not exist."""
+        wanted = set(names)
+        for name in sorted(wanted):
+            if all(item.name != name for item in self.properties):
+                raise UnknownName(f"property of {self.name}", name, [item.name for item in self.properties])
+        return replace(self, properties=tuple(item for item in self.properties if item.name in wanted or item.kind == "sometimes"))
 
     def configure(self, settings: Mapping[str, str] | None = None, without: Iterable[str] = ()) -> Configuration:
         """This system with some settings changed and some guards removed; UnknownName if one does not exist."""

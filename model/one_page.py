@@ -463,8 +463,15 @@ class OnePage:
 
     def predicate(self, item: Property) -> Term:
         """A property of the observed page as a term over `variables`."""
+        return self._about_page(item.holds)
+
+    def given(self, item: Property) -> Term:
+        """Where a progress property asks for a way on."""
+        return self._about_page(item.given)
+
+    def _about_page(self, predicate: Callable[..., Term]) -> Term:
         state = self._state("own")
-        return substitute(item.holds(state, state.observed), self._constants)
+        return substitute(predicate(state, state.observed), self._constants)
 
     def violated(self) -> dict[str, Term]:
         """For each `always` property the bad states."""

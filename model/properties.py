@@ -1,11 +1,11 @@
 """What must always hold, and what must be able to happen.
 
-A proof about a model that cannot move is worthless, so beside each safety property stand witnesses.
+A proof about a model that cannot move is worthless, so beside each safety property stand witnesses, and what must not get stuck.
 """
 
 from __future__ import annotations
 
-from balloonproof.model.language import Property
+from balloonproof.model.language import Actor, Property
 from balloonproof.model.state import Hinting, Owner, Page, Phase, State
 from balloonproof.model.terms import Term, implies
 
@@ -27,8 +27,7 @@ NO_PAGE_LOST = Property(
 
 HINTED_PAGES_RELEASED = Property(
     "hinted-pages-released",
-    "When no migration runs any more, whether it completed, failed or was cancelled, the guest is told DONE, "
-    "and the driver's own steps then give every hinted page back.",
+    "When no migration runs any more, whether it completed, failed or was cancelled, the guest is told DONE.",
     "always",
     _hinted_pages_released,
 )
@@ -73,4 +72,22 @@ HINT_SKIPS_PAGE = Property(
     "A migration can complete without ever having sent a page that was hinted.",
     "sometimes",
     lambda s, page: (s.phase == Phase.COMPLETED) & (page.owner == Owner.HINTED) & ~page.copied,
+)
+
+MIGRATION_CAN_COMPLETE = Property(
+    "migration-can-complete",
+    "From every reachable state a migration can complete: if the migration thread, the balloon driver and the balloon device go on, "
+    "a paused VM is resumed, and a migration that failed or was cancelled is started again.",
+    "progress",
+    lambda s, page: s.phase == Phase.COMPLETED,
+    fair=(Actor.MIGRATION, Actor.DRIVER, Actor.DEVICE, "start-migration", "resume"),
+)
+
+HINTED_PAGES_COME_BACK = Property(
+    "hinted-pages-come-back",
+    "When no migration runs, the guest gets every hinted page back: if the driver's worker and the device's iothread go on, and a paused VM is resumed.",
+    "progress",
+    lambda s, page: page.owner != Owner.HINTED,
+    given=lambda s, page: (s.phase == Phase.NONE) & (page.owner == Owner.HINTED),
+    fair=(Actor.DRIVER, Actor.DEVICE, "resume"),
 )

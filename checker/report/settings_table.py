@@ -1,14 +1,22 @@
-"""The table of all settings of a system: which combinations are safe, and the shortest rule that says so."""
+"""The table of all settings of a system: which combinations are safe, and the shortest rule that says so; as text and as JSON."""
 
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import click
+
+from balloonproof.checker.terminal import progress_line
 from balloonproof.model.language import Configuration, System
 from balloonproof.model.one_page import OnePage
+from balloonproof.model.workers import each
+
+if TYPE_CHECKING:
+    from balloonproof.model.engines.result import Summary
 
 
 @dataclass(frozen=True)
@@ -39,44 +47,17 @@ def same_steps(configurations: Sequence[Configuration]) -> list[tuple[Configurat
     return [tuple(group) for group in groups.values()]
 
 
-def _decide(configuration: Configuration) -> tuple[str, int | None, str | None, tuple[str, ...]]:
+def decide_all(configurations: Sequence[Configuration], progress: Callable[[int, int], None]) -> list[Row]:
+    """The verdict on each; `progress(done, of)` is called as they come in."""
     from balloonproof.model.engines.verdict import decide
 
-    result = decide(configuration)
-    first = result.counterexamples[0] if result.counterexamples else None
-    return result.verdict, len(first.run) if first else None, first.property if first else None, tuple(result.reasons)
-
-
-def decide_all(configurations: Sequence[Configuration], workers: int, progress: Callable[[int, int], None]) -> list[Row]:
-    """The verdict on each; `progress(done, of)` is called as they come in."""
     groups = same_steps(configurations)
-    rows = []
-    with ProcessPoolExecutor(workers, initializer=_ignore_interrupt) as pool:
-        try:
-            for group, outcome in zip(groups, pool.map(_decide_named, [_named(group[0]) for group in groups]), strict=True):
-                rows.append(Row(group, *outcome))
-                progress(len(rows), len(groups))
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return rows
-
-
-def _ignore_interrupt() -> None:
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _named(configuration: Configuration) -> tuple[str, dict[str, str], tuple[str, ...]]:
-    return configuration.system.name, dict(configuration.settings), tuple(configuration.removed)
-
-
-def _decide_named(name: tuple[str, dict[str, str], tuple[str, ...]]) -> tuple[str, int | None, str | None, tuple[str, ...]]:
-    from balloonproof.model.systems import find_system
-
-    system, settings, without = name
-    return _decide(find_system(system).configure(settings, without))
+    found: dict[int, Summary] = {}
+    for index, summary in each(lambda group: decide(group[0]).summary(), groups):
+        found[index] = summary
+        progress(len(found), len(groups))
+    outcomes = (found[index] for index in range(len(groups)))
+    return [Row(group, item.verdict, item.length, item.property, item.reasons) for group, item in zip(groups, outcomes, strict=True)]
 
 
 def values_of(row: Row, setting: str) -> str:
@@ -106,3 +87,64 @@ def _minimal(verdicts: dict[Configuration, str], wanted: Callable[[set[str]], bo
             if found and wanted(found):
                 rules.append(rule)
     return rules
+
+
+def prove_all_settings(systems: Sequence[System], settings: dict[str, str], without: Iterable[str], output: str) -> list[str]:
+    """Decide every combination of settings that agrees with `settings`, print the tables as `output` says, and return the verdicts."""
+    tables: list[tuple[System, list[Row]]] = []
+    with progress_line() as say:
+        for system in systems:
+            configurations = all_configurations(system, without, settings)
+
+            def report(done: int, of: int, name: str = system.name) -> None:
+                say(f"{name}: {done} of {of} different configurations decided")
+
+            tables.append((system, decide_all(configurations, report)))
+    if output == "json":
+        click.echo(json.dumps(_table_json(tables), indent=1))
+    else:
+        for system, rows in tables:
+            _table_text(system, rows)
+    return [row.verdict for _, rows in tables for row in rows]
+
+
+def _table_json(tables: Sequence[tuple[System, list[Row]]]) -> dict[str, Any]:
+    from balloonproof.checker.report.as_json import VERSION, configuration_json
+
+    systems = [
+        {
+            "system": system.name,
+            "safe_rules": safe_rules(rows),
+            "rows": [
+                {
+                    "verdict": row.verdict, "length": row.steps, "property": row.property, "reasons": list(row.reasons),
+                    "configurations": [configuration_json(item) for item in row.configurations],
+                }
+                for row in rows
+            ],
+        }
+        for system, rows in tables
+    ]  # fmt: skip
+    return {"format": "balloonproof prove table", "version": VERSION, "tables": systems}
+
+
+def _table_text(system: System, rows: Sequence[Row]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, title=f"{system.name}: every combination of settings", title_justify="left")
+    for setting in system.settings:
+        table.add_column(setting.name, overflow="fold")
+    table.add_column("verdict")
+    table.add_column("steps", justify="right")
+    for row in rows:
+        cells = [values_of(row, setting.name) for setting in system.settings]
+        table.add_row(*cells, row.verdict + (f" ({row.property})" if row.property not in (None, "no-page-lost") else ""), str(row.steps or ""))
+    console = Console(width=max(140, Console().width), highlight=False)
+    console.print(table)
+    total = sum(len(row.configurations) for row in rows)
+    proved = sum(len(row.configurations) for row in rows if row.verdict == "proved")
+    console.print(f"{proved} of {total} combinations proved ({len(rows)} of them different).  Safe is what satisfies one of:")
+    for rule in safe_rules(rows):
+        console.print("  " + " and ".join(f"{name}={value}" for name, value in rule.items()) if rule else "  everything")

@@ -9,19 +9,19 @@ A pair (lemma, step) that was once shown preserved stays so, as lemmas are only 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import z3
 
-from balloonproof.model.compiled import Layout
-from balloonproof.model.engines.reachability import Progress, Reachable, States, silent, sorted_unique
+from balloonproof.model.engines.reachability import Reachable, States, sorted_unique
 from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.terms import Term, const, disj, negate, substitute, variable, variables_of
+from balloonproof.model.terms import Term, conj, const, disj, negate, substitute, variable, variables_of
+from balloonproof.model.workers import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,6 @@ class Invariant:
     lemmas: list[Lemma]
     queries: int = 0
     counterexamples_to_induction: int = 0
-    seeds: list[Lemma] = field(default_factory=list)
 
 
 class Learner:
@@ -63,15 +62,10 @@ class Learner:
         self.random = random.Random(seed)
         self.first_bit = {name: 1 << offset for name, offset in self.layout.offsets.items()}
         self.z3 = Z3Terms()
-        self.solver = z3.SolverFor("QF_FD")
-        for name, sort in self._all_variables().items():
-            self.solver.add(self.z3.in_sort(name, sort))
+        self.solver = induction_solver(self.system, self.z3)
         self.lemmas: list[Lemma] = []
         self.queries = self.found = 0
-
-    def _all_variables(self) -> dict[str, Any]:
-        inputs = {term.name: term.sort for step in self.system.steps for term in step.inputs.values()}
-        return {**self.system.variables, **inputs}
+        self.buffers = [np.empty_like(reachable.states) for _ in range(3)]
 
     def add(self, lemma: Lemma) -> None:
         self.lemmas.append(lemma)
@@ -83,62 +77,75 @@ class Learner:
             self.add(Lemma(name, negate(bad)))
         position = 0
         while position < len(self.lemmas):
-            for step in self.system.steps:
-                self._preserve(self.lemmas[position], step)
+            self._preserve(self.lemmas[position])
             position += 1
             progress(f"{self.system.configuration}: {position} of {len(self.lemmas)} lemmas are preserved")
         return Invariant(self.system, self.lemmas, self.queries, self.found)
 
-    def _preserve(self, lemma: Lemma, step: Step) -> None:
-        question = broken_by(lemma, step)
-        if question is None:
-            return
-        goal = z3.And(self.z3.translate(step.guard), self.z3.translate(question))
+    def _preserve(self, lemma: Lemma) -> None:
+        """Add lemmas until no step breaks this one."""
+        question = self.z3.translate(broken_by_some(lemma, self.system.steps))
+        self.solver.push()
+        self.solver.add(question)
+        learned = []
         while True:
             self.queries += 1
-            self.solver.push()
-            self.solver.add(goal)
             answer = self.solver.check()
-            state = None
-            if answer == z3.sat:
-                model = self.solver.model()
-                items = self.system.variables.items()
-                state = {name: value_of(model, self.z3.variable(name, sort)) for name, sort in items}
-            self.solver.pop()
-            if state is None:
-                if answer != z3.unsat:
-                    raise RuntimeError(f"Z3 could not decide whether {step.name} preserves {lemma}: {answer}")
-                return
-            self.found += 1
-            self.add(self._generalise(state))
+            if answer != z3.sat:
+                break
+            model = self.solver.model()
+            items = self.system.variables.items()
+            learned.append(self._generalise({name: value_of(model, self.z3.variable(name, sort)) for name, sort in items}))
+            self.solver.add(self.z3.translate(learned[-1].term))
+        self.solver.pop()
+        if answer != z3.unsat:
+            raise RuntimeError(f"Z3 could not decide whether every step preserves {lemma}: {answer}")
+        self.found += len(learned)
+        for item in learned:
+            self.add(item)
 
     def _generalise(self, state: Mapping[str, int]) -> Lemma:
         """A small part of `state` that no reachable state has: variables in one of which each reachable state differs from it."""
         differing = self._differences(state)
+        if not differing.all():
+            raise AssertionError(f"{self.system.configuration}: Z3 and the search disagree: a reachable state has a step that breaks a lemma")
+        tried = sorted_unique(differing[:: len(differing) // 16384 + 1].copy())  # most reachable states only repeat what few of them say
         best = 0
         for attempt in range(3):
             names = list(state)
             self.random.shuffle(names)
-            kept = sum(self.first_bit[name] for name in names)
-            for name in names:
-                rest = kept & ~self.first_bit[name]
-                if bool((differing & rest).all()):
-                    kept = rest
+            while True:
+                kept = self._smaller(names, tried)
+                missed = differing[(differing & kept) == 0]
+                if not len(missed):
+                    break
+                tried = sorted_unique(np.concatenate([tried, missed]))
             if attempt == 0 or kept.bit_count() < best.bit_count():
                 best = kept
         return clause(self.system, {name: value for name, value in state.items() if self.first_bit[name] & best})
 
+    def _smaller(self, names: Sequence[str], differing: States) -> int:
+        """Variables, as first bits, that each of `differing` has one of; as few as leaving them out in the order of `names` gives."""
+        kept = sum(self.first_bit[name] for name in names)
+        for name in names:
+            rest = kept & ~self.first_bit[name]
+            if bool((differing & rest).all()):
+                kept = rest
+        return kept
+
     def _differences(self, state: Mapping[str, int]) -> States:
-        """For the reachable states, without duplicates: the variables that have another value than in `state`, each as the first bit of its field."""
-        changed = self.reachable.states ^ self.layout.pack(state)
-        found = np.zeros_like(changed)
-        for width in {sort.width for sort in self.system.variables.values()}:
-            firsts = sum(self.first_bit[name] for name, sort in self.system.variables.items() if sort.width == width)
-            any_bit = changed
-            for shift in range(1, width):
-                any_bit = any_bit | (changed >> shift)
-            found |= any_bit & firsts
-        return sorted_unique(found)
+        """For each reachable state: the variables that have another value than in `state`, each as the first bit of its field."""
+        changed, any_bit, shifted = self.buffers  # written over and over: fresh memory of this size costs more than the computation
+        np.bitwise_xor(self.reachable.states, self.layout.pack(state), out=changed)
+        np.copyto(any_bit, changed)
+        widest = max(sort.width for sort in self.system.variables.values())
+        for shift in range(1, widest):
+            wider = sum(self.first_bit[name] for name, sort in self.system.variables.items() if sort.width > shift)
+            np.right_shift(changed, shift, out=shifted)
+            np.bitwise_and(shifted, wider, out=shifted)
+            np.bitwise_or(any_bit, shifted, out=any_bit)
+        np.bitwise_and(any_bit, sum(self.first_bit.values()), out=any_bit)
+        return any_bit
 
 
 def clause(system: OnePage, values: Mapping[str, int]) -> Lemma:
@@ -156,37 +163,48 @@ def broken_by(lemma: Lemma, step: Step) -> Term | None:
     return negate(substitute(lemma.term, changed)) if changed else None
 
 
-def prune(invariant: Invariant, layout: Layout) -> Invariant:
+def broken_by_some(lemma: Lemma, steps: Sequence[Step]) -> Term:
+    """Some step breaks the lemma, over the variables before it."""
+    return disj(*(conj(step.guard, question) for step in steps if (question := broken_by(lemma, step)) is not None))
+
+
+def induction_solver(system: OnePage, translate: Z3Terms) -> Any:
+    """A Z3 solver that knows which values the variables and the inputs of all steps can have."""
+    solver = z3.SolverFor("QF_FD")
+    inputs = {term.name: term.sort for step in system.steps for term in step.inputs.values()}
+    for name, sort in {**system.variables, **inputs}.items():
+        solver.add(translate.in_sort(name, sort))
+    return solver
+
+
+def prune(invariant: Invariant) -> Invariant:
     """Keep only the lemmas that the properties' induction uses, by unsatisfiable cores."""
     translate = Z3Terms()
-    solver = z3.SolverFor("QF_FD")
+    solver = induction_solver(invariant.system, translate)
     markers = {}
-    variables = dict(invariant.system.variables)
-    for step in invariant.system.steps:
-        variables |= {term.name: term.sort for term in step.inputs.values()}
-    for name, sort in variables.items():
-        solver.add(translate.in_sort(name, sort))
     for index, lemma in enumerate(invariant.lemmas):
         markers[index] = z3.Bool(f"lemma {index}")
         solver.add(z3.Implies(markers[index], translate.translate(lemma.term)))
-    numbers = {str(marker): index for index, marker in markers.items()}
-    needed = [index for index, lemma in enumerate(invariant.lemmas) if not lemma.forbidden]
+    names = dict(markers)  # kept alive, so that no other expression gets the number of one of them
+    numbers = {marker.get_id(): index for index, marker in names.items()}
+    needed: list[int] = []
+
+    def need(index: int) -> None:
+        needed.append(index)
+        solver.add(markers.pop(index))
+
+    for index, lemma in enumerate(invariant.lemmas):
+        if not lemma.forbidden:
+            need(index)
     for index in needed:  # grows while it is walked
         lemma = invariant.lemmas[index]
-        for step in invariant.system.steps:
-            question = broken_by(lemma, step)
-            if question is None:
-                continue
-            preferred = [markers[item] for item in needed]
-            others = [markers[item] for item in markers if item not in needed]
-            goal = [translate.translate(step.guard), translate.translate(question)]
-            if solver.check(*goal, *preferred) == z3.unsat:
-                continue
-            if solver.check(*goal, *preferred, *others) != z3.unsat:
-                raise AssertionError(f"{step.name} does not preserve {lemma}")
-            for marker in solver.unsat_core():
-                number = numbers.get(str(marker))
-                if number is not None and number not in needed:
-                    needed.append(number)
+        question = translate.translate(broken_by_some(lemma, invariant.system.steps))
+        if solver.check(question) == z3.unsat:
+            continue
+        if solver.check(question, *markers.values()) != z3.unsat:
+            raise AssertionError(f"{lemma} is not preserved")
+        for marker in solver.unsat_core():
+            if marker.get_id() in numbers:
+                need(numbers[marker.get_id()])
     kept = [invariant.lemmas[index] for index in sorted(needed)]
     return Invariant(invariant.system, kept, invariant.queries, invariant.counterexamples_to_induction)

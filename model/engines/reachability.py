@@ -12,13 +12,9 @@ from numpy.typing import NDArray
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.terms import Term
+from balloonproof.model.workers import Progress, silent
 
 States = NDArray[np.int64]
-Progress = Callable[[str], None]
-
-
-def silent(message: str) -> None:
-    """A progress callback that says nothing."""
 
 
 def sorted_unique(states: States) -> States:

@@ -1,26 +1,28 @@
-"""From a configuration to a verdict: search, then a counterexample on explicit pages, or a proof that is re-checked."""
+"""From a configuration to a verdict: search, then a counterexample on explicit pages, or a proof that is re-checked.
+
+What does not wait for each other runs side by side: the premise beside the search, the witnesses beside the lemmas.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-import numpy as np
-
-from balloonproof.model.compiled import compile_predicate
-from balloonproof.model.engines.bounded import BoundedSearch, Run
-from balloonproof.model.engines.certificate import RecheckFailed, obligations, recheck
+from balloonproof.model.engines.bounded import BoundedSearch, PlainRun, Run
+from balloonproof.model.engines.certificate import obligations, premise_claims
 from balloonproof.model.engines.induction import Learner, prune
-from balloonproof.model.engines.premise import projection_claims, queue_claims
-from balloonproof.model.engines.reachability import Progress, Reachable, apply, contains, explore, holds, silent
+from balloonproof.model.engines.progress import ProgressCheck, check_progress
+from balloonproof.model.engines.reachability import Reachable, explore
+from balloonproof.model.engines.recheck import Obligation, RecheckFailed, recheck
 from balloonproof.model.engines.result import Counterexample, ProofResult, Witness
 from balloonproof.model.engines.tidy import tidy
 from balloonproof.model.explicit import Explicit, Shape
-from balloonproof.model.language import Actor, Configuration, Property
+from balloonproof.model.language import Configuration, Property
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.state import Owner, Phase
 from balloonproof.model.systems import find_system
-from balloonproof.model.terms import Term, as_term, conj, enum_sort, equal, exists, negate, variable
+from balloonproof.model.terms import Term, disj, exists, negate
+from balloonproof.model.workers import Background, Progress, silent
 
 SHAPES = (Shape((0,)), Shape((0, 0)), Shape((0, 1)))
 """Explicit instances on which counterexamples are sought: one page; two in one chunk; two in two chunks."""
@@ -38,50 +40,70 @@ def prove_system(system: str, settings: Mapping[str, str] | None = None, without
 
 
 def decide(configuration: Configuration, progress: Progress = silent) -> ProofResult:
-    """Search all states that one page can see; then either a counterexample or a proof."""
+    """Search the states that one page can see; then either a counterexample or a proof.
+
+    The search ends at the first level with a bad state, so of several properties that are violated those are reported that can be with the fewest steps;
+    `System.claiming` asks for one in particular.
+    """
     started = time.perf_counter()
-    reachable = explore(OnePage(configuration), progress)
-    result = ProofResult(configuration, states=len(reachable.states), depth=len(reachable.levels) - 1)
-    _check_premise(configuration, result, progress)
-    violated = [item for item in configuration.system.properties if item.kind == "always" and _violates(reachable, item)]
-    if violated:
-        _refute(reachable, violated, result, progress)
-    else:
-        _prove(reachable, result, progress)
+    result = ProofResult(configuration, tuple(item.name for item in configuration.system.properties))
+    one = OnePage(configuration)
+    bad = disj(*one.violated().values())
+    with Background(lambda: check_premise(configuration)) as premise:
+        reachable = explore(one, progress, stop_at=bad)
+        result.states, result.depth = sum(map(len, reachable.levels)), len(reachable.levels) - 1
+        if reachable.first(bad) is not None:
+            _refute(reachable, result, progress)
+            _add_premise(premise, result, progress)
+        else:
+            _prove(reachable, premise, result, progress)
+    if result.reasons and not result.counterexamples:
+        result.verdict = "undecided"
     result.seconds = time.perf_counter() - started
     return result
 
 
-def _check_premise(configuration: Configuration, result: ProofResult, progress: Progress) -> None:
-    """That one page and a summarised queue stand for any number: whatever the verdict, it rests on this."""
-    for claim in (*queue_claims(), *projection_claims(configuration)):
-        progress(f"{configuration}: one page suffices: {claim.name}")
+@dataclass(frozen=True)
+class PremiseCheck:
+    """Whether one page and a summarised queue stand for any number: what Z3 says against it, and the same claims as obligations."""
+
+    failures: tuple[str, ...]
+    obligations: tuple[Obligation, ...]
+
+
+def check_premise(configuration: Configuration) -> PremiseCheck:
+    """Ask Z3 about every claim of the premise."""
+    failures, texts = [], []
+    for claim, text in premise_claims(configuration):
         failure = claim.failure()
-        result.premise_checks += 1
-        result.reasons += [str(failure)] if failure else []
+        failures += [str(failure)] if failure else []
+        texts.append(text)
+    return PremiseCheck(tuple(failures), tuple(texts))
 
 
-def _violates(reachable: Reachable, item: Property) -> bool:
-    return reachable.first(negate(reachable.system.predicate(item))) is not None
+def _add_premise(premise: Background[PremiseCheck], result: ProofResult, progress: Progress) -> list[Obligation]:
+    """Whatever the verdict, it rests on this."""
+    progress(f"{result.configuration}: one page suffices")
+    found = premise.result()
+    result.premise_checks = len(found.obligations)
+    result.reasons += found.failures
+    return list(found.obligations)
 
 
-def _refute(reachable: Reachable, violated: list[Property], result: ProofResult, progress: Progress) -> None:
-    for item in violated:
-        run = explicit_run(reachable, item, negate(reachable.system.predicate(item)), progress)
+def _refute(reachable: Reachable, result: ProofResult, progress: Progress) -> None:
+    system = reachable.system
+    for item in result.configuration.system.properties:
+        found = reachable.first(negate(system.predicate(item))) if item.kind == "always" else None
+        if found is None:
+            continue
+        run = explicit_run(reachable, item, negate(system.predicate(item)), progress)
         if run is None:
             result.reasons.append(
                 f"the one-page system violates {item.name}, but no explicit run of up to {SLACK} more steps does: a defect of the abstraction, not a race"
             )
             continue
-        result.counterexamples.append(Counterexample(item.name, run, _depth(reachable, item)))
-    result.counterexamples.sort(key=lambda item: item.property != "no-page-lost")
+        result.counterexamples.append(Counterexample(item.name, run, found[0]))
     result.verdict = "refuted" if result.counterexamples else "undecided"
-
-
-def _depth(reachable: Reachable, item: Property) -> int:
-    found = reachable.first(negate(reachable.system.predicate(item)))
-    assert found is not None
-    return found[0]
 
 
 def explicit_run(reachable: Reachable, item: Property, goal: Term, progress: Progress) -> Run | None:
@@ -90,12 +112,14 @@ def explicit_run(reachable: Reachable, item: Property, goal: Term, progress: Pro
     if found is None:
         return None
     shapes = [*SHAPES, SIBLINGS] if any(step.role == "sibling" for step in reachable.system.steps) else SHAPES
-    searches = [BoundedSearch(Explicit(reachable.system.configuration, shape)) for shape in shapes]
+    searches: dict[Shape, BoundedSearch] = {}
     for length in range(found[0], found[0] + SLACK + 1):
-        for search in searches:
-            explicit = search.explicit
-            progress(f"{explicit.configuration}: explicit runs of {length} steps on {explicit.shape.pages} pages")
-            predicate = explicit.predicate(item)
+        for shape in shapes:
+            progress(f"{reachable.system.configuration}: explicit runs of {length} steps on {shape.pages} pages")
+            if shape not in searches:
+                searches[shape] = BoundedSearch(Explicit(reachable.system.configuration, shape))
+            search = searches[shape]
+            predicate = search.explicit.predicate(item)
             target = negate(predicate) if item.kind == "always" else predicate
             run = search.run_of(length, target)
             if run is not None:
@@ -103,25 +127,44 @@ def explicit_run(reachable: Reachable, item: Property, goal: Term, progress: Pro
     return None
 
 
-def _prove(reachable: Reachable, result: ProofResult, progress: Progress) -> None:
+def _prove(reachable: Reachable, premise: Background[PremiseCheck], result: ProofResult, progress: Progress) -> None:
     configuration = result.configuration
-    result.witnesses = [
-        Witness(item.name, explicit_run(reachable, item, reachable.system.predicate(item), progress))
-        for item in configuration.system.properties
-        if item.kind == "sometimes"
-    ]
+    with Background(lambda: check_movement(reachable)) as movement:
+        result.invariant = prune(Learner(reachable).learn(progress))
+        own = list(obligations(result.invariant))
+        result.obligations = own + _add_premise(premise, result, progress)
+        try:
+            result.rechecked_by = recheck(result.obligations, progress)
+        except RecheckFailed as failure:
+            result.reasons.append(str(failure))
+        progress(f"{configuration}: witnesses")
+        moves = movement.result()
+    result.witnesses = [Witness(name, Run.of(configuration, run) if run else None) for name, run in moves.witnesses]
+    result.impossible_actions, result.progress = moves.impossible_actions, moves.progress
     result.reasons += [f"vacuous: nothing shows {item.name}" for item in result.witnesses if item.run is None]
-    result.impossible_actions = impossible_actions(reachable)
-    stuck = stuck_pages(reachable)
-    if stuck:
-        result.reasons.append(f"hinted-pages-released: {stuck} states from which a hinted page never comes back")
-    result.invariant = prune(Learner(reachable).learn(progress), reachable.layout)
-    result.obligations = list(obligations(result.invariant))
-    try:
-        result.rechecked_by = recheck(result.obligations, progress)
-    except RecheckFailed as failure:
-        result.reasons.append(str(failure))
-    result.verdict = "undecided" if result.reasons else "proved"
+    result.reasons += [str(item) for item in moves.progress if item.stuck]
+    result.verdict = "proved"
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What shows that a safe configuration can move at all: its witnesses, the actions that never happen, and that nothing gets stuck."""
+
+    witnesses: list[tuple[str, PlainRun | None]]
+    impossible_actions: list[str]
+    progress: list[ProgressCheck]
+
+
+def check_movement(reachable: Reachable) -> Movement:
+    """Seek what must be able to happen."""
+    properties = reachable.system.configuration.system.properties
+    witnesses = []
+    for item in properties:
+        if item.kind == "sometimes":
+            run = explicit_run(reachable, item, reachable.system.predicate(item), silent)
+            witnesses.append((item.name, run.plain() if run else None))
+    checks = [check_progress(reachable, item) for item in properties if item.kind == "progress"]
+    return Movement(witnesses, impossible_actions(reachable), checks)
 
 
 def impossible_actions(reachable: Reachable) -> list[str]:
@@ -132,33 +175,3 @@ def impossible_actions(reachable: Reachable) -> list[str]:
         if name not in possible and reachable.first(exists(step.inputs.values(), step.guard)) is not None:
             possible.add(name)
     return [item.name for item in reachable.system.configuration.system.actions if item.name not in possible]
-
-
-def stuck_pages(reachable: Reachable) -> int:
-    """How many reachable states hold a hinted page after migration that the guest and the balloon device cannot get back by themselves.
-
-    Fairness assumed: a paused VM is resumed, and the driver's worker and the device's iothread run.  No other step is needed, and as long as no
-    migration starts none can take the way back away, because it is found from every such state.
-    """
-    if "page.owner" not in reachable.system.variables or "in_round" not in reachable.system.variables:
-        return 0
-    over = equal(variable("phase", enum_sort(Phase)), as_term(Phase.NONE, enum_sort(Phase)))
-    hinted = equal(variable("page.owner", enum_sort(Owner)), as_term(Owner.HINTED, enum_sort(Owner)))
-    test = compile_predicate(conj(over, hinted), reachable.layout)
-    held = reachable.states[holds(test, reachable.states)]
-    helpful = [move for move in reachable.moves if move.step.action.actor in (Actor.DRIVER, Actor.DEVICE) or move.step.action.name == "resume"]
-    free = np.zeros(len(held), dtype=bool)
-    changed = True
-    while changed:
-        changed = False
-        known = held[free]
-        for move in helpful:
-            enabled = np.flatnonzero(holds(move.enabled, held) & ~free)
-            if not len(enabled):
-                continue
-            after = apply(move, held[enabled])
-            good = ~holds(test, after) | contains(known, after)
-            if good.any():
-                free[enabled[good]] = True
-                changed = True
-    return int((~free).sum())

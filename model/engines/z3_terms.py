@@ -31,22 +31,25 @@ class Z3Terms:
         return done
 
     def _node(self, term: Term) -> Any:
-        args = [self.memo[arg] for arg in term.args]
+        """Built by Z3's C functions: its Python operators check and convert every argument, which takes most of the time of a short query."""
+        context = z3.main_ctx()
+        args = [self.memo[arg].as_ast() for arg in term.args]
         match term.op:
             case "const":
                 return z3.BoolVal(bool(term.value)) if term.sort is BOOL else z3.BitVecVal(term.value, term.sort.width)
             case "var":
                 return self.variable(term.name, term.sort)
             case "not":
-                return z3.Not(args[0])
+                ast = z3.Z3_mk_not(context.ref(), *args)
             case "and":
-                return z3.And(*args)
+                ast = z3.Z3_mk_and(context.ref(), len(args), (z3.Ast * len(args))(*args))
             case "or":
-                return z3.Or(*args)
+                ast = z3.Z3_mk_or(context.ref(), len(args), (z3.Ast * len(args))(*args))
             case "eq":
-                return args[0] == args[1]
+                ast = z3.Z3_mk_eq(context.ref(), *args)
             case _:
-                return z3.If(*args)
+                ast = z3.Z3_mk_ite(context.ref(), *args)
+        return z3.BoolRef(ast, context) if term.sort is BOOL else z3.BitVecRef(ast, context)
 
     def in_sort(self, name: str, sort: Sort) -> Any:
         """The bit-vector variable holds one of its sort's values."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from balloonproof.model.actions import ballooning
 from balloonproof.model.language import Guard, Setting, System
-from balloonproof.model.properties import HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, NO_PAGE_LOST
+from balloonproof.model.properties import HOST_KEEPS_CONTENT, MIGRATION_CAN_COMPLETE, MIGRATION_COMPLETES, NO_PAGE_LOST
 from balloonproof.model.systems import precopy
 
 ACTIONS = (
@@ -33,5 +33,5 @@ BALLOON = System(
     precopy.ACTIONS + ACTIONS,
     precopy.SETTINGS + SETTINGS,
     precopy.GUARDS + GUARDS,
-    (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES),
+    (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, MIGRATION_CAN_COMPLETE),
 )

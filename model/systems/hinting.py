@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from balloonproof.model.actions import balloon_device, balloon_driver
 from balloonproof.model.language import Guard, Setting, System
-from balloonproof.model.properties import HINT_SKIPS_PAGE, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, NO_PAGE_LOST
+from balloonproof.model.properties import (
+    HINT_SKIPS_PAGE,
+    HINTED_PAGES_COME_BACK,
+    HINTED_PAGES_RELEASED,
+    MIGRATION_CAN_COMPLETE,
+    MIGRATION_COMPLETES,
+    NO_PAGE_LOST,
+)
 from balloonproof.model.systems import precopy
 
 ACTIONS = (
@@ -54,5 +61,6 @@ HINTING = System(
     precopy.ACTIONS + ACTIONS,
     precopy.SETTINGS + SETTINGS,
     precopy.GUARDS + GUARDS,
-    (NO_PAGE_LOST, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, HINT_SKIPS_PAGE),
+    (NO_PAGE_LOST, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, HINT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE, HINTED_PAGES_COME_BACK),
+    safe=(("release-waits-for-ack", "yes"),),
 )

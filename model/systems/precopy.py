@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from balloonproof.model.actions import dirty_log, guest, management, migration
 from balloonproof.model.language import Guard, Setting, System
-from balloonproof.model.properties import MIGRATION_COMPLETES, NO_PAGE_LOST
+from balloonproof.model.properties import MIGRATION_CAN_COMPLETE, MIGRATION_COMPLETES, NO_PAGE_LOST
 
 ACTIONS = (
     guest.allocate,
@@ -93,5 +93,5 @@ PRECOPY = System(
     ACTIONS + MORE_ACTIONS,
     SETTINGS + MORE_SETTINGS,
     GUARDS + MORE_GUARDS,
-    (NO_PAGE_LOST, MIGRATION_COMPLETES),
+    (NO_PAGE_LOST, MIGRATION_COMPLETES, MIGRATION_CAN_COMPLETE),
 )

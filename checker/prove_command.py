@@ -1,0 +1,162 @@
+"""`balloonproof prove`: proofs, counterexamples, and tables of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from balloonproof.checker.terminal import FORMAT, SET, VERBOSE, WITHOUT, progress_line, settings_of, width, worst
+
+if TYPE_CHECKING:
+    from balloonproof.model.engines.result import ProofResult, Summary
+    from balloonproof.model.language import Configuration
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[SYSTEM]...")
+@SET
+@WITHOUT
+@click.option("--property", "claims", multiple=True, metavar="NAME", help="Decide only this property; may be repeated.")
+@FORMAT
+@VERBOSE
+@click.option("--all", "everything", is_flag=True, help="Decide every system, at its defaults and at its safe settings, and print the table.")
+@click.option("--all-settings", is_flag=True, help="Decide every combination of settings and print the table.")
+@click.option("--necessity", is_flag=True, help="For each guard: is the system still proved without it?")
+@click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the counterexample as a native trace.")
+@click.option("--certificate", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write the proofs' obligations as SMT-LIB 2 files.")
+def prove(
+    names: tuple[str, ...], settings: tuple[str, ...], without: tuple[str, ...], claims: tuple[str, ...], output: str, verbose: bool,
+    everything: bool, all_settings: bool, necessity: bool, trace: Path | None, certificate: Path | None,
+) -> None:  # fmt: skip
+    """Prove systems safe, or find their shortest counterexamples.
+
+    Exit status: 0 all proved, 1 one refuted, 2 usage, 3 undecided.
+    """
+    modes = [name for name, chosen in (("--all", everything), ("--all-settings", all_settings), ("--necessity", necessity)) if chosen]
+    if len(modes) > 1:
+        raise click.UsageError(f"{modes[0]} and {modes[1]} exclude each other")
+    if everything and (names or settings or without):
+        raise click.UsageError("--all decides every system at its own settings: give it no system, --set or --without")
+    if not everything and not names:
+        raise click.UsageError("name a system, or give --all; `balloonproof systems` lists them")
+    if trace and (modes or len(names) > 1):
+        raise click.UsageError("--trace takes one configuration: name one system, without --all, --all-settings or --necessity")
+    if certificate and (all_settings or necessity):
+        raise click.UsageError(f"--certificate and {modes[0]} exclude each other")
+    chosen = settings_of(settings)
+    if everything:
+        _prove_all(claims, output, certificate)
+        return
+    configurations = _configurations(names, chosen, without, claims)
+    if all_settings:
+        from balloonproof.checker.report.settings_table import prove_all_settings
+
+        sys.exit(worst(prove_all_settings([item.system for item in configurations], chosen, without, output)))
+    if necessity:
+        _necessity(configurations, output)
+        return
+    _prove_each(configurations, output, verbose, trace, certificate)
+
+
+def _configurations(names: tuple[str, ...], settings: dict[str, str], without: tuple[str, ...], claims: tuple[str, ...]) -> list[Configuration]:
+    from balloonproof.model.systems import find_system
+
+    systems = [find_system(name) for name in dict.fromkeys(names)]
+    return [(system.claiming(claims) if claims else system).configure(settings, without) for system in systems]
+
+
+def _prove_each(configurations: list[Configuration], output: str, verbose: bool, trace: Path | None, certificate: Path | None) -> None:
+    from balloonproof.model.engines.certificate import must_be_free
+    from balloonproof.model.engines.verdict import decide
+
+    if certificate:
+        must_be_free(certificate)
+    with progress_line() as say:
+        results = [decide(item, say) for item in configurations]
+    if trace:
+        _write_counterexample(results[0], trace)
+    if certificate:
+        _write_certificates([item.summary() for item in results], certificate)
+    if output == "json":
+        from balloonproof.checker.report.as_json import prove_json
+
+        click.echo(json.dumps(prove_json(results), indent=1))
+    else:
+        from balloonproof.checker.report.proof_text import proof_lines
+
+        for result in results:
+            for line in proof_lines(result, width(), verbose):
+                click.echo(line)
+    sys.exit(worst(item.verdict for item in results))
+
+
+def _prove_all(claims: tuple[str, ...], output: str, certificate: Path | None) -> None:
+    from balloonproof.checker.report.summary_table import summaries_json, summary_lines
+    from balloonproof.model.engines.certificate import must_be_free
+    from balloonproof.model.engines.verdict import decide
+    from balloonproof.model.systems import SYSTEMS
+    from balloonproof.model.workers import each
+
+    if certificate:
+        must_be_free(certificate)
+    systems = [system.claiming(claims) for system in SYSTEMS] if claims else SYSTEMS
+    configurations = [item for system in systems for item in dict.fromkeys([system.configure(), system.configure(dict(system.safe))])]
+    found: dict[int, Summary] = {}
+    with progress_line() as say:
+
+        def tell(running: list[Configuration]) -> None:
+            say(f"{len(found)} of {len(configurations)} decided; now {', '.join(map(str, running))}")
+
+        for index, summary in each(lambda item: decide(item).summary(), configurations, tell):
+            found[index] = summary
+    summaries = [found[index] for index in range(len(configurations))]
+    if certificate:
+        _write_certificates(summaries, certificate, collection=True)
+    if output == "json":
+        click.echo(json.dumps(summaries_json(configurations, summaries), indent=1))
+    else:
+        for line in summary_lines(summaries):
+            click.echo(line)
+    sys.exit(worst(item.verdict for item in summaries))
+
+
+def _necessity(configurations: list[Configuration], output: str) -> None:
+    from balloonproof.checker.report.necessity import necessity_json, necessity_lines
+    from balloonproof.model.engines.necessity import necessity
+
+    with progress_line() as say:
+        results = [necessity(item, say) for item in configurations]
+    if output == "json":
+        click.echo(json.dumps(necessity_json(results), indent=1))
+    else:
+        for result in results:
+            for line in necessity_lines(result, width()):
+                click.echo(line)
+    sys.exit(worst(item.verdict for item in results))
+
+
+def _write_counterexample(result: ProofResult, path: Path) -> None:
+    from balloonproof.checker.model_trace import trace_of
+    from balloonproof.checker.read import Expectation, write_native_file
+
+    if not result.counterexamples:
+        raise click.UsageError(f"--trace: there is no counterexample, {result.configuration} is {result.verdict}")
+    first = result.counterexamples[0]
+    write_native_file(trace_of(first.run, expect=Expectation("reject", 0, first.property)), path)
+
+
+def _write_certificates(summaries: list[Summary], path: Path, collection: bool = False) -> None:
+    """A proof's certificate; of several (or a whole collection) those that are proved, each in a sub-folder."""
+    from balloonproof.model.engines.certificate import Proof, write_certificate, write_certificates
+
+    proofs = [Proof(item.configuration, item.lemmas, item.obligations) for item in summaries if item.verdict == "proved"]
+    if not proofs:
+        raise click.UsageError(f"--certificate: there is no proof, {summaries[0].configuration} is {summaries[0].verdict}")
+    if collection or len(summaries) > 1:
+        write_certificates(path, proofs)
+    else:
+        write_certificate(path, proofs[0])
