@@ -11,11 +11,22 @@ from balloonproof.model.explicit import Shape
 from balloonproof.model.export.chc import chc_text
 from balloonproof.model.export.smt2 import smt2_text
 from balloonproof.model.export.tla import is_module_name, module_name, tla_text
-from balloonproof.model.export.transition_system import ONE_PAGE, READINGS, TransitionSystem, explicit_system, one_page_system, shape_of
+from balloonproof.model.export.transition_system import EXPLICIT, ONE_PAGE, READINGS, TransitionSystem, explicit_system, one_page_system, shape_of
 from balloonproof.model.export.vmt import vmt_text
 from balloonproof.model.language import Configuration, UnknownName
 
-__all__ = ["FORMATS", "READINGS", "TransitionSystem", "export_text", "explicit_system", "one_page_system", "shape_of", "transition_system"]
+__all__ = [
+    "EXPLICIT",
+    "FORMATS",
+    "ONE_PAGE",
+    "READINGS",
+    "TransitionSystem",
+    "explicit_system",
+    "export_text",
+    "one_page_system",
+    "shape_of",
+    "transition_system",
+]
 
 
 def _tla(system: TransitionSystem, module: str) -> str:

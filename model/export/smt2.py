@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from balloonproof.model.export.lines import about_step, conjunction, conjuncts, guard_and_effects, step_name, unchanged, wrapped
 from balloonproof.model.export.transition_system import Predicate, TransitionSystem
 from balloonproof.model.smtlib import DATATYPES, Encoding, declare_sort, express
-from balloonproof.model.terms import BOOL
+from balloonproof.model.terms import BOOL, Sort
 
 _STATE, _STEP = "((s State))", "((s State) (i Input) (t State))"
 
@@ -54,7 +54,7 @@ def _records(system: TransitionSystem) -> Iterator[str]:
     yield from _record("Input", "input", [(term.name, term.sort, "") for term in system.inputs], "What a step may choose freely.")
 
 
-def _record(name: str, constructor: str, fields: list[tuple[str, object, str]], title: str) -> Iterator[str]:
+def _record(name: str, constructor: str, fields: list[tuple[str, Sort, str]], title: str) -> Iterator[str]:
     yield f"\n; {title}"
     yield f"(declare-datatype {name} (({constructor}"
     for field, sort, meaning in fields:

@@ -55,6 +55,7 @@ class _Module:
     def lines(self) -> Iterator[str]:
         yield f"---- MODULE {self.module} ----"
         yield from wrapped(self.system.about, "\\* ")
+        yield f"\\* TLC reads its configuration from the end of this file: tlc -config {self.module}.tla {self.module}.tla"
         if any(map(is_range, self.sorts)):
             yield "EXTENDS Naturals"
         yield ""
@@ -62,7 +63,7 @@ class _Module:
         yield from self._declarations()
         actions = list(self._actions())
         yield from (line for _, lines in actions for line in lines)
-        yield "\n\\* Any action, or a step that changes nothing.\nNext =="
+        yield "\n\\* Any action.\nNext =="
         yield from (f"    \\/ {name}" for name, _ in actions)
         yield "\nSpec == Init /\\ [][Next]_vars"
         yield from self._properties()

@@ -37,7 +37,7 @@ class TlaTerms:
     def expression(self, term: Term, indent: int) -> str:
         """`term`, its first line to stand at column `indent`, its other lines indented so far."""
         self.shared = {}
-        definitions = []
+        definitions: list[str] = []
         for part in self._worth_a_name(term):
             name = f"part{len(self.shared) + 1}"
             prefix = f"LET {name} == " if not definitions else f"    {name} == "

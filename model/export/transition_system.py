@@ -90,8 +90,7 @@ def one_page_system(configuration: Configuration) -> TransitionSystem:
         configuration.system.name,
         _about(configuration, scope),
         tuple(
-            Variable(name, item.sort, None if item.initial is None else as_term(item.initial, item.sort).value, item.meaning)
-            for name, item in fields.items()
+            Variable(name, item.sort, None if item.initial is None else as_term(item.initial, item.sort).value, item.meaning) for name, item in fields.items()
         ),
         tuple(step for step in one.steps if step.updates),
         tuple(Predicate(item.name, item.meaning, term) for item, term in properties if item.kind == "always"),
@@ -103,7 +102,8 @@ def explicit_system(configuration: Configuration, shape: Shape) -> TransitionSys
     """The explicit reading: so many pages, queue slots and command ids.  A property is claimed of every page."""
     explicit = Explicit(configuration, shape)
     chunks = len(set(shape.chunks))
-    scope = f"{_count(shape.pages, 'page')} in {_count(chunks, 'chunk')}, a queue of {shape.slots} slots, {shape.ids} command ids: a step that needs more is not enabled"
+    bounds = (_count(shape.pages, "page"), _count(chunks, "chunk"), _count(shape.slots, "slot"), _count(shape.ids, "command id"))
+    scope = "{} in {}, a queue of {}, {}: a step that needs more is not enabled".format(*bounds)
     initial, sorts = explicit.initial_values, explicit.variables
     changed = {name for step in explicit.steps for name in step.updates}
     fixed = {variable(name, sorts[name]): const(value, sorts[name]) for name, value in initial.items() if name not in changed and value is not None}
@@ -127,7 +127,7 @@ def explicit_system(configuration: Configuration, shape: Shape) -> TransitionSys
     )
 
 
-def shape_of(pages: int, slots: int = Shape.slots, ids: int = Shape.ids) -> Shape:
+def shape_of(pages: int = 1, slots: int = Shape.slots, ids: int = Shape.ids) -> Shape:
     """`pages` pages, two to a chunk; ValueError if a bound is too small for the model to move."""
     for name, value, least in (("pages", pages, 1), ("slots", slots, 1), ("ids", ids, 3)):
         if value < least:

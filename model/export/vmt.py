@@ -49,12 +49,12 @@ def _lines(system: TransitionSystem) -> Iterator[str]:
     yield "\n; Any step.\n(define-fun transition () Bool (and in-sort (or"
     yield from (f"  {step_name(step)}" for step in system.steps)
     yield ")))\n(define-fun .trans () Bool (! transition :trans true))"
-    for number, item in enumerate(system.always):
-        yield from _define(f"property.{item.name}", [express(item.term, BIT_VECTORS)], [f"always: {item.meaning}"])
-        yield f"(define-fun .property-{number} () Bool (! property.{item.name} :invar-property {number}))"
-    for item in system.sometimes:
-        about = f"sometimes: {item.meaning}  A witness is a counterexample to its negation, which is therefore not among the properties."
-        yield from _define(f"witness.{item.name}", [express(item.term, BIT_VECTORS)], [about])
+    for number, predicate in enumerate(system.always):
+        yield from _define(f"property.{predicate.name}", [express(predicate.term, BIT_VECTORS)], [f"always: {predicate.meaning}"])
+        yield f"(define-fun .property-{number} () Bool (! property.{predicate.name} :invar-property {number}))"
+    for predicate in system.sometimes:
+        about = f"sometimes: {predicate.meaning}  A witness is a counterexample to its negation, which is therefore not among the properties."
+        yield from _define(f"witness.{predicate.name}", [express(predicate.term, BIT_VECTORS)], [about])
 
 
 def _next(name: str) -> str:
