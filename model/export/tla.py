@@ -80,7 +80,7 @@ class _Module:
         for index, (item, name) in enumerate(zip(self.system.variables, names, strict=True)):
             declared = f"    {name}" + ("," if index + 1 < len(names) else "")
             yield f"{declared:32}\\* {item.meaning}".rstrip() if item.meaning else declared
-        yield "\nvars ==\n" + _tuple(names, "    ")
+        yield "\nvars ==" + _tuple(names, 4, 8)
         yield "\nTypeOK =="
         yield from (f"    /\\ {self.variables[item.name]} \\in {self._set(item.sort)}" for item in self.system.variables)
         yield "\nInit =="
@@ -120,7 +120,7 @@ class _Module:
             yield start + (text if term.op in ("const", "var", "ite") or "\n" in text else f"({text})" if term.args else text)
         kept = [self.variables[item.name] for item in self.system.variables if item.name not in step.updates]
         if kept:
-            yield f"{bullet}UNCHANGED\n" + _tuple(kept, " " * (indent + 7))
+            yield f"{bullet}UNCHANGED" + _tuple(kept, indent + 3, len(bullet) + 10)
 
     def _properties(self) -> Iterator[str]:
         for item in self.system.always:
@@ -142,6 +142,10 @@ def _set_of(sort: Sort) -> str:
     return "{" + ", ".join(tla_value(sort, value) for value in range(sort.size)) + "}"
 
 
-def _tuple(names: Iterable[str], indent: str) -> str:
-    text = textwrap.wrap(", ".join(names), WIDTH - len(indent) - 4)
-    return f"{indent}<<" + f"\n{indent}  ".join(text) + ">>"
+def _tuple(names: Iterable[str], indent: int, column: int) -> str:
+    """A tuple that goes on at `column` if it fits there, else on lines of its own."""
+    text = ", ".join(names)
+    if column + len(text) + 4 <= WIDTH:
+        return f" <<{text}>>"
+    margin = " " * indent
+    return f"\n{margin}<<" + f"\n{margin}  ".join(textwrap.wrap(text, WIDTH - indent - 4)) + ">>"

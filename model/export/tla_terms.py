@@ -102,7 +102,7 @@ class TlaTerms:
             case "or":
                 return " \\/ ".join(map(self._operand, term.args))
             case "eq":
-                return f"{self._operand(term.args[0])} = {self._operand(term.args[1])}"
+                return " = ".join(f"({self._inline(part)})" if part.op == "not" else self._operand(part) for part in term.args)
         condition, then, otherwise = map(self._inline, term.args)
         return f"IF {condition} THEN {then} ELSE {otherwise}"
 
