@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from balloonproof.checker.export_command import export
 from balloonproof.checker.prove_command import prove
 from balloonproof.checker.recheck_command import recheck
 from balloonproof.checker.terminal import FORMAT, SET, VERBOSE, WITHOUT, must_exist, progress_line, settings_of, worst
@@ -73,7 +74,7 @@ def _show_system(system: System) -> None:
     click.echo()
 
 
-for command in (prove, recheck):
+for command in (prove, recheck, export):
     cli.add_command(command)
 
 

@@ -1,0 +1,363 @@
+"""Exports: other readers understand them, and what they understand is the model."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import random
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cvc5
+import pytest
+import z3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pysmt.environment import Environment
+from pysmt.smtlib.parser import SmtLibParser
+from smt_reader import Vmt, read
+from tla_reader import Module
+
+from balloonproof.model.engines.induction import Invariant
+from balloonproof.model.engines.reachability import explore
+from balloonproof.model.engines.verdict import decide
+from balloonproof.model.export import EXPLICIT, FORMATS, ONE_PAGE, export_text, shape_of, transition_system
+from balloonproof.model.export.transition_system import Predicate, TransitionSystem, Variable
+from balloonproof.model.language import Action, Actor, Configuration, Step
+from balloonproof.model.one_page import OnePage
+from balloonproof.model.smtlib import DATATYPES, Encoding, express
+from balloonproof.model.systems import SYSTEMS, find_system
+from balloonproof.model.terms import BOOL, FALSE, TRUE, Sort, choose, conj, const, disj, equal, evaluate, increment, negate, range_sort, variable
+
+GOLDEN = Path(__file__).parent / "golden"
+LEGACY = {"dirty-log": "get-and-clear"}
+LAST = ("final-sync",)
+
+# ----------------------------------------------------------------------------------------------------- a lamp, to be read
+
+
+def lamp() -> TransitionSystem:
+    """A lamp that somebody may switch on, and that counts how often; small, with one of everything that a system can have."""
+    colour, count = Sort("Colour", ("RED", "GREEN", "BLUE")), range_sort("Count", 3)
+    on, shade, times, wish = variable("lamp.on", BOOL), variable("shade", colour), variable("times", count), variable("input.wish", colour)
+    common = disj(equal(shade, const(0, colour)), conj(on, negate(equal(times, const(2, count))), negate(equal(shade, const(1, colour)))))
+    switch = Action("switch-on", Actor.GUEST, "lamp.switch", "the manual, page 3", "Switch it on in\nany colour.\n\nNot while it is on.", lambda s: None, True)
+    shine = Action("shine", Actor.DEVICE, "lamp.shine", "physics", "It shines.", lambda s: None, False)
+    return TransitionSystem(
+        "lamp-post",
+        ("lamp-post: a lamp.",),
+        (
+            Variable("lamp.on", BOOL, 0, "it is on"),
+            Variable("shade", colour, None, "its colour, any at first"),
+            Variable("times", count, 1, ""),
+        ),
+        (
+            Step(switch, "own", ~on & (times != 2), {"lamp.on": TRUE, "shade": wish, "times": increment(times)}, {"wish": wish}),
+            Step(switch, "peer", conj(common, disj(common, wish == 2)), {"times": choose(common, const(0, count), times)}, {"wish": wish}),
+            Step(shine, "", on, {"lamp.on": FALSE}, {}),
+        ),
+        (Predicate("never-blue", "It is not blue when it is off.", disj(on, negate(equal(shade, const(2, colour))))),),
+        (Predicate("red", "It can be red.", conj(on, equal(shade, const(0, colour)))),),
+    )
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_lamp_is_printed_as_ever(format: str) -> None:
+    """After an intended change: python tests/test_export.py writes the files anew."""
+    assert export_text(lamp(), format) == (GOLDEN / f"lamp.{format}").read_text()
+
+
+# ------------------------------------------------------------------------------------------------------------ every system
+
+CHOSEN = [
+    ("precopy", {}, (), ONE_PAGE, 0),
+    ("precopy", LEGACY, LAST, ONE_PAGE, 0),
+    ("balloon", {}, (), ONE_PAGE, 0),
+    ("hinting", {"command-id-buffer": "per-round", "dirty-log": "get-and-clear"}, (), ONE_PAGE, 0),
+    ("precopy", {}, (), EXPLICIT, 3),
+    ("hinting", {"release-waits-for-ack": "yes"}, (), EXPLICIT, 2),
+]
+
+
+@cache
+def chosen(number: int) -> TransitionSystem:
+    name, changed, without, reading, pages = CHOSEN[number]
+    configuration = find_system(name).configure(changed, without)
+    return transition_system(configuration, reading, shape_of(pages, slots=2, ids=4) if reading == EXPLICIT else None)
+
+
+def random_state(system: TransitionSystem, dice: random.Random) -> dict[str, int]:
+    return {item.name: dice.randrange(item.sort.size) for item in system.variables}
+
+
+def likely_state(system: TransitionSystem, step: Step, dice: random.Random) -> dict[str, int]:
+    """A random state, changed a variable at a time towards one that enables `step`, as far as that goes."""
+    state = {**random_state(system, dice), **{term.name: dice.randrange(term.sort.size) for term in system.inputs}}
+    parts = step.guard.args if step.guard.op == "and" else (step.guard,)
+    sorts = {item.name: item.sort for item in system.variables}
+    for _ in range(2):
+        for name in dice.sample(list(sorts), len(sorts)):
+            state[name] = max(range(sorts[name].size), key=lambda value, name=name: sum(evaluate(part, {**state, name: value}) for part in parts))  # type: ignore[misc]
+    return {name: state[name] for name in sorts}
+
+
+def inputs_of(step: Step) -> list[dict[str, int]]:
+    terms = list(step.inputs.values())
+    return [dict(zip((term.name for term in terms), values, strict=True)) for values in itertools.product(*(range(term.sort.size) for term in terms))]
+
+
+def after(step: Step, values: Mapping[str, int], system: TransitionSystem) -> dict[str, int]:
+    return {item.name: evaluate(step.updates[item.name], values) if item.name in step.updates else values[item.name] for item in system.variables}
+
+
+def draw_step(data: st.DataObject) -> tuple[int, Step, dict[str, int], dict[str, int], dict[str, int]]:
+    """A system, one of its steps, a state, inputs, and a next state: the step's, or one that differs in one variable."""
+    number = data.draw(st.integers(0, len(CHOSEN) - 1))
+    system = chosen(number)
+    step = data.draw(st.sampled_from(system.steps))
+    dice = random.Random(data.draw(st.integers(0, 2**32)))
+    state = likely_state(system, step, dice)
+    inputs = dice.choice(inputs_of(step))
+    following = after(step, {**state, **inputs}, system)
+    if data.draw(st.booleans()):
+        item = data.draw(st.sampled_from(system.variables))
+        following[item.name] = data.draw(st.integers(0, item.sort.size - 1))
+    return number, step, state, inputs, following
+
+
+# -------------------------------------------------------------------------------------------------------------------- TLA+
+
+
+def tla_value(sort: Sort, value: int) -> Any:
+    if sort is BOOL:
+        return bool(value)
+    return value if sort.values[0] == "0" else sort.values[value]
+
+
+def tla_state(system: TransitionSystem, module: Module, state: Mapping[str, int]) -> dict[str, Any]:
+    return {name: tla_value(item.sort, state[item.name]) for name, item in zip(module.variables, system.variables, strict=True)}
+
+
+@cache
+def tla_module(number: int) -> Module:
+    return Module(export_text(chosen(number), "tla", "Protocol"))
+
+
+def tla_action(step: Step, module: Module) -> str:
+    name = "".join(part.capitalize() for part in step.action.name.split("-"))
+    return f"{name}_{step.role}" if f"{name}_{step.role}" in module.operators else name
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_tla_action_is_the_step(data: st.DataObject) -> None:
+    number, step, state, _, following = draw_step(data)
+    system, module = chosen(number), tla_module(number)
+    expected = any(evaluate(step.guard, {**state, **inputs}) and after(step, {**state, **inputs}, system) == following for inputs in inputs_of(step))
+    now, then = tla_state(system, module, state), tla_state(system, module, following)
+    assert module.evaluate(tla_action(step, module), now, then) == expected
+    if expected:
+        assert module.evaluate("Next", now, then)
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_tla_invariant_is_the_property(data: st.DataObject) -> None:
+    number = data.draw(st.integers(0, len(CHOSEN) - 1))
+    system, module = chosen(number), tla_module(number)
+    state = random_state(system, random.Random(data.draw(st.integers(0, 2**32))))
+    now = tla_state(system, module, state)
+    assert module.evaluate("TypeOK", now)
+    assert module.evaluate("Init", now) == evaluate(system.initial, state)
+    start = {item.name: item.initial or 0 for item in system.variables}
+    assert module.evaluate("Init", tla_state(system, module, start))
+    for item in (*system.always, *system.sometimes):
+        name = "".join(part.capitalize() for part in item.name.split("-"))
+        assert module.evaluate(name, now) == evaluate(item.term, state)
+        if item in system.sometimes:
+            assert module.evaluate(f"Never{name}", now) != evaluate(item.term, state)
+
+
+@pytest.mark.parametrize("number", range(len(CHOSEN)))
+def test_tlc_is_told_every_invariant(number: int) -> None:
+    module = tla_module(number)
+    expected = {"TypeOK", *("".join(part.capitalize() for part in item.name.split("-")) for item in chosen(number).always)}
+    assert set(re.findall(r"^INVARIANT (\w+)$", module.rest, re.M)) == expected
+    assert module.name == re.search(r"^---- CONFIG (\w+) ----$", module.rest, re.M)[1]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+def test_every_action_has_an_operator_with_its_source(system: Any) -> None:
+    text = export_text(transition_system(system.configure()), "tla")
+    module = Module(text)
+    steps = [step for step in OnePage(system.configure()).steps if step.updates]
+    for item in {step.action for step in steps}:
+        assert "".join(part.capitalize() for part in item.name.split("-")) in module.operators
+        assert " ".join(item.source.split()) in " ".join(text.replace("\\*", " ").split())
+
+
+def test_names_that_meet_are_told_apart() -> None:
+    one = lamp()
+    twins = (Variable("a.b", BOOL, 0, ""), Variable("a_b", BOOL, 1, ""))
+    module = Module(export_text(TransitionSystem("Next", one.about, (*one.variables, *twins), one.steps, one.always, one.sometimes), "tla"))
+    assert len(set(module.variables)) == len(module.variables) == 5
+
+
+def test_text_that_is_no_tla_is_noticed() -> None:
+    text = export_text(lamp(), "tla")
+    for wrong in (text.replace("THEN", "TEHN"), text.replace("lamp_on' = TRUE", "lampon' = TRUE"), text.replace("VARIABLES", "VARIABLES Red,")):
+        with pytest.raises(ValueError, match="line "):
+            Module(wrong)
+
+
+# --------------------------------------------------------------------------------------------------------------------- VMT
+
+
+@cache
+def vmt_file(number: int) -> Vmt:
+    return Vmt(export_text(chosen(number), "vmt"))
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_vmt_transition_is_the_step(data: st.DataObject) -> None:
+    number, step, state, inputs, following = draw_step(data)
+    system, file = chosen(number), vmt_file(number)
+    expected = bool(evaluate(step.guard, {**state, **inputs})) and after(step, {**state, **inputs}, system) == following
+    free = {term.name: 0 for term in system.inputs}
+    values = {**free, **state, **inputs, **{file.next[name]: value for name, value in following.items()}}
+    name = ".".join(part for part in ("step", step.action.name, step.role) if part)
+    assert bool(file.evaluate(name, values)) == expected
+    assert bool(file.evaluate(file.annotated[":init", "true"], values)) == bool(evaluate(system.initial, state))
+    assert bool(file.evaluate(file.annotated[":trans", "true"], values)) >= expected
+    for index, item in enumerate(system.always):
+        assert bool(file.evaluate(file.annotated[":invar-property", str(index)], values)) == bool(evaluate(item.term, state))
+
+
+@pytest.mark.parametrize("number", range(len(CHOSEN)))
+def test_pysmt_reads_the_vmt_annotations(number: int) -> None:
+    system = chosen(number)
+    script = SmtLibParser(Environment()).get_script(io.StringIO(export_text(system, "vmt")))
+    assert len(script.annotations.all_annotated_formulae("next")) == len(system.variables)
+    assert len(script.annotations.all_annotated_formulae("invar-property")) == len(system.always)
+    assert all(len(script.annotations.all_annotated_formulae(key, "true")) == 1 for key in ("init", "trans"))
+
+
+# ----------------------------------------------------------------------------------------------------------- SMT-LIB 2, CHC
+
+
+def answers_z3(text: str) -> list[str]:
+    context = z3.Context()
+    answer: str = z3.Z3_eval_smtlib2_string(context.ref(), text)
+    return answer.split()
+
+
+def answers_cvc5(text: str) -> list[str]:
+    solver = cvc5.Solver()
+    parser = cvc5.InputParser(solver)
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "export")
+    found = []
+    while not (command := parser.nextCommand()).isNull():
+        found += str(command.invoke(solver, parser.getSymbolManager())).split()
+    return found
+
+
+SOLVERS = pytest.mark.parametrize("answers", [answers_z3, answers_cvc5], ids=["z3", "cvc5"])
+
+
+@SOLVERS
+@pytest.mark.parametrize("number", range(len(CHOSEN)))
+def test_no_initial_state_is_bad(answers: Any, number: int) -> None:
+    assert answers(export_text(chosen(number), "smt2")) == ["unsat"]
+
+
+def unrolled(length: int) -> str:
+    lines = ["(declare-const s0 State)", "(assert (initial s0))"]
+    for depth in range(length):
+        lines += [f"(declare-const i{depth} Input)", f"(declare-const s{depth + 1} State)", f"(assert (transition s{depth} i{depth} s{depth + 1}))"]
+    return "\n".join([*lines, f"(assert (not (property s{length})))", "(check-sat)"])
+
+
+@SOLVERS
+def test_the_shortest_counterexample_has_the_length_that_prove_says(answers: Any) -> None:
+    text = export_text(transition_system(find_system("precopy").configure(LEGACY, LAST)), "smt2")
+    shortest = explore(OnePage(find_system("precopy").configure(LEGACY, LAST)))
+    found = shortest.first(disj(*shortest.system.violated().values()))
+    assert found is not None
+    assert answers(text + unrolled(found[0])) == ["unsat", "sat"]
+    assert answers(text + unrolled(found[0] - 1)) == ["unsat", "unsat"]
+
+
+@cache
+def learned(configuration: Configuration) -> Invariant:
+    invariant = decide(configuration).invariant
+    assert invariant is not None
+    return invariant
+
+
+@SOLVERS
+def test_the_invariant_that_prove_learns_is_inductive_in_the_export(answers: Any) -> None:
+    configuration = find_system("precopy").configure(LEGACY)
+    invariant = learned(configuration)
+    encoding = Encoding(DATATYPES.sort, DATATYPES.literal, lambda name: f"({name} s)")
+    lemmas = conj(*(lemma.term for lemma in invariant.lemmas))
+    queries = ["(initial s) (not (invariant s))", "(invariant s) (transition s i t) (not (invariant t))", "(invariant s) (not (property s))"]
+    text = [export_text(transition_system(configuration), "smt2"), f"(define-fun invariant ((s State)) Bool {express(lemmas, encoding)})"]
+    text += ["(declare-const s State)", "(declare-const i Input)", "(declare-const t State)"]
+    text += [f"(push 1) (assert (and {query})) (check-sat) (pop 1)" for query in queries]
+    assert answers("\n".join(text)) == ["unsat"] * 4
+
+
+@pytest.mark.parametrize(("without", "answer"), [((), z3.sat), (LAST, z3.unsat)], ids=["proved", "refuted"])
+def test_spacer_agrees_with_prove(without: tuple[str, ...], answer: Any) -> None:
+    text = export_text(transition_system(find_system("precopy").configure({**LEGACY}, without)), "chc")
+    solver = z3.SolverFor("HORN")
+    solver.from_string(text.replace("(check-sat)", ""))
+    assert solver.check() == answer
+
+
+@pytest.mark.parametrize("number", range(len(CHOSEN)))
+def test_horn_clauses_are_of_the_competition_s_format(number: int) -> None:
+    system = chosen(number)
+    commands = read(export_text(system, "chc"))
+    assert commands[0] == ["set-logic", "HORN"]
+    assert commands[-1] == ["check-sat"]
+    assert {command[0] for command in commands[1:-1]} == {"declare-fun", "assert"}
+    clauses = [command[1] for command in commands if command[0] == "assert"]
+    assert len(clauses) == 2 + len(system.always)
+    for clause in clauses:
+        assert clause[0] == "forall"
+        quantified = {name for name, _ in clause[1]}
+        head = clause[2][2]
+        assert head == "false" or (head[0] == "reachable" and set(head[1:]) <= quantified and len(set(head)) == len(head))
+
+
+# ------------------------------------------------------------------------------------------------------------ all of them
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_system_can_be_exported(system: Any, format: str) -> None:
+    for reading in (ONE_PAGE, EXPLICIT):
+        text = export_text(transition_system(system.configure(), reading), format)
+        assert system.meaning.split()[0] in text
+        if format == "tla":
+            Module(text)
+        else:
+            read(text)
+
+
+@pytest.mark.parametrize("number", range(len(CHOSEN)))
+def test_no_variable_is_idle(number: int) -> None:
+    system = chosen(number)
+    changed = {name for step in system.steps for name in step.updates}
+    assert all(item.name in changed or item.initial is None for item in system.variables)
+    assert all(step.updates for step in system.steps)
+
+
+if __name__ == "__main__":
+    for each in FORMATS:
+        (GOLDEN / f"lamp.{each}").write_text(export_text(lamp(), each))
