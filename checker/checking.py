@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from balloonproof.checker.explain import PageView, events_by_page, forbidding_guards, is_stale, needed, telling
+from balloonproof.checker.explain import PageView, events_by_page, forbidding_guards, is_stale, lost_at, needed, telling
 from balloonproof.checker.monitor import Judgement, Monitor
 from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS, MissingPages, UnknownEvent
-from balloonproof.checker.read import Event, Trace, TraceInputError, read_trace
-from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report
+from balloonproof.checker.read import Event, Source, Trace, TraceInputError, read_trace
+from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report, Telling
 from balloonproof.model.engines.reachability import Progress, silent
 from balloonproof.model.language import Configuration, UnknownName
 from balloonproof.model.systems import SYSTEMS, find_system
@@ -47,6 +47,7 @@ def check_paths(
     if report.verdict == REJECT and guest_clock_decides(report):
         report = _without_guest_clock(trace, configuration, report, progress)
     report.seconds = time.perf_counter() - started
+    report.name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(map(os.fspath, paths))
     return report
 
 
@@ -123,9 +124,11 @@ def check_trace(trace: Trace, configuration: Configuration, progress: Progress =
     reasons: list[str] = []
     counts: Counter[str] = Counter()
     sources: set[str] = set()
+    end: Source | None = None
     for number, event in enumerate(trace.events):
         counts[event.name] += 1
         sources.add(event.source.path)
+        end = event.source
         if event.name == "migration.postcopy":
             reasons.append(f"post-copy begins at {event.source}: not part of {configuration.system.name}; the trace was followed up to there")
             break
@@ -153,6 +156,7 @@ def check_trace(trace: Trace, configuration: Configuration, progress: Progress =
         completed=monitor.completed,
         sources=sorted(sources - {""}),
         reasons=reasons,
+        end=end,
     )
 
 
@@ -193,7 +197,7 @@ def _explain(monitor: Monitor, seen: Mapping[int, Sequence[Event]], hints: Seque
     evidence: dict[str, Any] = {
         "possible_before": len(automaton.sets[item.number]),
         "before": [automaton.show(int(state)) for state in automaton.sets[item.number][:8]],
-        "history": [f"{sight.event.name} [{sight.event.source}]" for sight in view.own()][-12:],
+        "history": [Telling(sight.event.name, sight.event.source) for sight in view.own()][-12:],
     }
     if item.kind == "impossible" and view.sights and item.event is not None:
         evidence["needed"] = needed(automaton, view.sights[-1], page)
@@ -201,6 +205,7 @@ def _explain(monitor: Monitor, seen: Mapping[int, Sequence[Event]], hints: Seque
     elif item.property is not None:
         run = view.run_to(monitor.one_page.violated()[item.property])
         evidence["history"] = [telling(step) for step in run]
+        evidence["lost_at"] = lost_at(run)
         if item.kind == "undecided":
             unseen = {step.move.step.action.event for step in run if step.event is None and step.move.step.role == "own"}
             evidence["to_decide"] = sorted(unseen & DECIDING)

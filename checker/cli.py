@@ -36,6 +36,7 @@ class Suggesting(click.Group):
         return super().resolve_command(ctx, args)
 
 
+CHECK_FORMATS = ["text", "json", "junit", "sarif", "github"]
 FORMAT = click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report.")
 SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting; may be repeated.")
 WITHOUT = click.option("--without", multiple=True, metavar="GUARD", help="Take a guard away; may be repeated.")
@@ -78,6 +79,14 @@ def _show_system(system: System) -> None:
     for item in system.properties:
         click.echo(f"    {item.name} ({item.kind})\n        {item.meaning}")
     click.echo()
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON Schema of everything that --format json prints."""
+    from importlib import resources
+
+    click.echo(resources.files("balloonproof.checker.report").joinpath("results.schema.json").read_text(encoding="utf-8"), nl=False)
 
 
 @cli.command()
@@ -232,11 +241,15 @@ def _write_certificate(result: ProofResult, path: Path) -> None:
 @SET
 @WITHOUT
 @click.option("--hide", multiple=True, metavar="EVENT", help="Treat events of this name or family (host.hint, guest.*) as unobserved; may be repeated.")
-@FORMAT
+@click.option("--format", "output", type=click.Choice(CHECK_FORMATS), default="text", show_default=True, help="How to report.")
+@click.option(
+    "-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report there, as a whole or not at all."
+)
 @VERBOSE
 def check(
-    paths: tuple[str, ...], system: str | None, settings: tuple[str, ...], without: tuple[str, ...], hide: tuple[str, ...], output: str, verbose: bool
-) -> None:
+    paths: tuple[str, ...], system: str | None, settings: tuple[str, ...], without: tuple[str, ...], hide: tuple[str, ...], output: str, file: Path | None,
+    verbose: bool,
+) -> None:  # fmt: skip
     """Check traces against the model.
 
     PATHs are native traces, each checked by itself, or the logs of one migration; a directory holds one migration's logs.
@@ -257,19 +270,22 @@ def check(
                 say(f"{name}: {message}")
 
             reports.append(check_paths(job, system, _settings(settings), without, hide, report))
-    if output == "json":
-        from balloonproof.checker.report.as_json import check_json
+    status = worst(item.verdict for item in reports)
+    from balloonproof.checker.report.rendering import render
 
-        click.echo(json.dumps(check_json(reports), indent=1))
-    else:
-        from balloonproof.checker.report.check_text import report_lines
+    _report(render(reports, output, verbose, status), file)
+    sys.exit(status)
 
-        for job, item in zip(jobs, reports, strict=True):
-            if len(jobs) > 1:
-                click.echo(f"{job}: ", nl=False)
-            for line in report_lines(item, verbose):
-                click.echo(line)
-    sys.exit(worst(item.verdict for item in reports))
+
+def _report(text: str, file: Path | None) -> None:
+    """A report goes to standard output, or into a file that is written as a whole."""
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    from balloonproof.checker.whole_file import whole_file
+
+    with whole_file(file) as stream:
+        stream.write(text)
 
 
 @cli.command()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TextIO
 
 from ...grammar import Line, TraceInputError, TraceSyntaxError, line_parser
+from ..whole_file import whole_file
 from .events import NO_ARGUMENTS, NO_FLAGS, Event, Expectation, Header, Pages, Source, Trace, merge_ranges
 from .sources import lines
 
@@ -54,19 +52,8 @@ def write_native(trace: Trace, stream: TextIO) -> None:
 
 def write_native_file(trace: Trace, path: str | os.PathLike[str]) -> None:
     """Writes a trace to a file as a whole or not at all: an interrupted run leaves no half-written file."""
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    try:
-        with open(handle, "w", encoding="utf-8") as stream:
-            write_native(trace, stream)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    with whole_file(path) as stream:
+        write_native(trace, stream)
 
 
 def format_event(event: Event) -> str:
