@@ -47,7 +47,7 @@ def check_paths(
     if report.verdict == REJECT and guest_clock_decides(report):
         report = _without_guest_clock(trace, configuration, report, progress)
     report.seconds = time.perf_counter() - started
-    report.name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(map(os.fspath, paths))
+    report.name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(os.fspath(path) for path in paths)
     return report
 
 
