@@ -11,8 +11,9 @@ from typing import Any
 
 from balloonproof.checker.explain import PageView, events_by_page, forbidding_guards, is_stale, lost_at, needed, telling
 from balloonproof.checker.monitor import Judgement, Monitor
-from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS, MissingPages, UnknownEvent
-from balloonproof.checker.read import Event, Source, Trace, TraceInputError, read_trace
+from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS, UnusableEvent
+from balloonproof.checker.read import Event, Source, Trace, read_trace
+from balloonproof.checker.read.places import header_refusal, refusal
 from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report, Telling
 from balloonproof.model.engines.reachability import Progress, silent
 from balloonproof.model.language import Configuration, UnknownName
@@ -42,7 +43,11 @@ def check_paths(
     started = time.perf_counter()
     progress("reading")
     trace = hidden(read_trace(paths), hide)
-    configuration = configuration_of(trace, system, settings, without)
+    try:
+        configuration = configuration_of(trace, system, settings, without)
+    except UnknownName as error:
+        expected = f"a {error.kind}" + (f" (did you mean {error.nearest!r}?)" if error.nearest else "")
+        raise header_refusal(trace.events, repr(error.name), expected, error.name) or error from None
     report = check_trace(trace, configuration, progress)
     if report.verdict == REJECT and guest_clock_decides(report):
         report = _without_guest_clock(trace, configuration, report, progress)
@@ -118,7 +123,7 @@ def page_count(trace: Trace) -> int:
 
 
 def check_trace(trace: Trace, configuration: Configuration, progress: Progress = silent) -> Report:
-    """Follow a trace that was read already; TraceInputError if it begins inside a migration."""
+    """Follow a trace that was read already; TraceSyntaxError if it begins inside a migration or has an event that means nothing."""
     _check_beginning(trace)
     monitor = Monitor(configuration, trace.header, page_count(trace))
     reasons: list[str] = []
@@ -136,8 +141,8 @@ def check_trace(trace: Trace, configuration: Configuration, progress: Progress =
             progress(f"event {number:,}")
         try:
             monitor.step(event)
-        except (UnknownEvent, MissingPages) as error:
-            raise TraceInputError(event.source.path, f"line {event.source.line}: {error}") from None
+        except UnusableEvent as error:
+            raise refusal(event, error.found, error.expected, error.word) from None
     monitor.finish()
     progress("explaining")
     findings = _findings(monitor, trace)
@@ -178,11 +183,8 @@ def _check_beginning(trace: Trace) -> None:
     """A trace is followed from before its first migration on."""
     first = next((event for event in trace.events if event.name.startswith("migration.") and event.name not in IGNORED), None)
     if first is not None and first.name != "migration.start":
-        path, line = first.source
-        problem = (
-            f"line {line}: {first.name} comes before any migration.start: expected a trace that begins before the migration (is the source's log missing?)"
-        )
-        raise TraceInputError(path, problem)
+        expected = "a trace that begins before the migration (is the source's log missing?)"
+        raise refusal(first, f"{first.name} before any migration.start", expected)
 
 
 def _in_order(judgements: Sequence[Judgement]) -> list[Judgement]:
