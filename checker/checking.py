@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from balloonproof.checker.explain import PageView, events_by_page, forbidding_guards, is_stale, needed, telling
+from balloonproof.checker.explain import PageView, events_by_page, forbidding_guards, is_stale, lost_at, needed, telling
 from balloonproof.checker.monitor import Judgement, Monitor
-from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS, MissingPages, UnknownEvent
-from balloonproof.checker.read import Event, Trace, TraceInputError, read_trace
-from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report
+from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS, UnusableEvent
+from balloonproof.checker.read import Event, Source, Trace, read_trace
+from balloonproof.checker.read.places import header_refusal, refusal
+from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report, Telling
 from balloonproof.model.language import Configuration, UnknownName
 from balloonproof.model.systems import SYSTEMS, find_system
 from balloonproof.model.workers import Progress, silent
@@ -42,11 +43,16 @@ def check_paths(
     started = time.perf_counter()
     progress("reading")
     trace = hidden(read_trace(paths), hide)
-    configuration = configuration_of(trace, system, settings, without)
+    try:
+        configuration = configuration_of(trace, system, settings, without)
+    except UnknownName as error:
+        expected = f"a {error.kind}" + (f" (did you mean {error.nearest!r}?)" if error.nearest else "")
+        raise header_refusal(trace.events, repr(error.name), expected, error.name) or error from None
     report = check_trace(trace, configuration, progress)
     if report.verdict == REJECT and guest_clock_decides(report):
         report = _without_guest_clock(trace, configuration, report, progress)
     report.seconds = time.perf_counter() - started
+    report.name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(os.fspath(path) for path in paths)
     return report
 
 
@@ -117,15 +123,17 @@ def page_count(trace: Trace) -> int:
 
 
 def check_trace(trace: Trace, configuration: Configuration, progress: Progress = silent) -> Report:
-    """Follow a trace that was read already; TraceInputError if it begins inside a migration."""
+    """Follow a trace that was read already; TraceSyntaxError if it begins inside a migration or has an event that means nothing."""
     _check_beginning(trace)
     monitor = Monitor(configuration, trace.header, page_count(trace))
     reasons: list[str] = []
     counts: Counter[str] = Counter()
     sources: set[str] = set()
+    end: Source | None = None
     for number, event in enumerate(trace.events):
         counts[event.name] += 1
         sources.add(event.source.path)
+        end = event.source
         if event.name == "migration.postcopy":
             reasons.append(f"post-copy begins at {event.source}: not part of {configuration.system.name}; the trace was followed up to there")
             break
@@ -133,8 +141,8 @@ def check_trace(trace: Trace, configuration: Configuration, progress: Progress =
             progress(f"event {number:,}")
         try:
             monitor.step(event)
-        except (UnknownEvent, MissingPages) as error:
-            raise TraceInputError(event.source.path, f"line {event.source.line}: {error}") from None
+        except UnusableEvent as error:
+            raise refusal(event, error.found, error.expected, error.word) from None
     monitor.finish()
     progress("explaining")
     findings = _findings(monitor, trace)
@@ -153,6 +161,7 @@ def check_trace(trace: Trace, configuration: Configuration, progress: Progress =
         completed=monitor.completed,
         sources=sorted(sources - {""}),
         reasons=reasons,
+        end=end,
     )
 
 
@@ -174,11 +183,8 @@ def _check_beginning(trace: Trace) -> None:
     """A trace is followed from before its first migration on."""
     first = next((event for event in trace.events if event.name.startswith("migration.") and event.name not in IGNORED), None)
     if first is not None and first.name != "migration.start":
-        path, line = first.source
-        problem = (
-            f"line {line}: {first.name} comes before any migration.start: expected a trace that begins before the migration (is the source's log missing?)"
-        )
-        raise TraceInputError(path, problem)
+        expected = "a trace that begins before the migration (is the source's log missing?)"
+        raise refusal(first, f"{first.name} before any migration.start", expected)
 
 
 def _in_order(judgements: Sequence[Judgement]) -> list[Judgement]:
@@ -193,7 +199,7 @@ def _explain(monitor: Monitor, seen: Mapping[int, Sequence[Event]], hints: Seque
     evidence: dict[str, Any] = {
         "possible_before": len(automaton.sets[item.number]),
         "before": [automaton.show(int(state)) for state in automaton.sets[item.number][:8]],
-        "history": [f"{sight.event.name} [{sight.event.source}]" for sight in view.own()][-12:],
+        "history": [Telling(sight.event.name, sight.event.source) for sight in view.own()][-12:],
     }
     if item.kind == "impossible" and view.sights and item.event is not None:
         evidence["needed"] = needed(automaton, view.sights[-1], page)
@@ -201,6 +207,7 @@ def _explain(monitor: Monitor, seen: Mapping[int, Sequence[Event]], hints: Seque
     elif item.property is not None:
         run = view.run_to(monitor.one_page.violated()[item.property])
         evidence["history"] = [telling(step) for step in run]
+        evidence["lost_at"] = lost_at(run)
         if item.kind == "undecided":
             unseen = {step.move.step.action.event for step in run if step.event is None and step.move.step.role == "own"}
             evidence["to_decide"] = sorted(unseen & DECIDING)

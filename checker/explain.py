@@ -14,6 +14,7 @@ from balloonproof.checker.automaton import Automaton
 from balloonproof.checker.monitor import Monitor
 from balloonproof.checker.observe import Meaning
 from balloonproof.checker.read.events import Event
+from balloonproof.checker.verdict import Telling
 from balloonproof.model.compiled import Move
 from balloonproof.model.engines.reachability import States, apply, contains, holds, sorted_unique
 from balloonproof.model.language import Actor
@@ -239,10 +240,17 @@ def is_stale(automaton: Automaton, sight: Sight) -> bool:
     return True
 
 
-def telling(step: ToldStep) -> str:
-    """A step in a few words: who did what, on which page, and whether the trace shows it."""
+def telling(step: ToldStep) -> Telling:
+    """A step in a few words: who did what, on which page, and where the trace shows it."""
     action = step.move.step.action
     whose = {"own": "this page", "peer": "another page of the chunk", "stranger": "another page"}.get(step.move.step.role, "")
     stale = " (queued in an earlier round)" if action.actor is Actor.DEVICE and step.move.inputs.get("pop_newest") == 0 else ""
-    shown = f"  [{step.event.source}]" if step.event is not None else "  (not in the trace)"
-    return f"{action.actor.value}: {action.name}{f' {whose}' if whose else ''}{stale}{shown}"
+    source = None if step.event is None else step.event.source
+    return Telling(f"{action.actor.value}: {action.name}{f' {whose}' if whose else ''}{stale}", source)
+
+
+def lost_at(run: Sequence[ToldStep]) -> Event | None:
+    """The last step of the host on the page that the trace shows: the send after which it was written, or the hint that withheld it."""
+    own = [step for step in run if step.event is not None and step.move.step.role == "own"]
+    by_host = [step for step in own if step.move.step.action.actor in (Actor.DEVICE, Actor.MIGRATION)]
+    return (by_host or own)[-1].event if own else None

@@ -182,19 +182,28 @@ class Vocabulary:
         return Meaning(key, actions, before=conj(*before), after=conj(*after))
 
 
-class UnknownEvent(ValueError):
+class UnusableEvent(ValueError):
+    """An event that says nothing that can be followed: what was `found`, what was `expected`, and the word of its line that is wrong."""
+
+    def __init__(self, found: str, expected: str, word: str) -> None:
+        super().__init__(f"expected {expected}, found {found}")
+        self.found, self.expected, self.word = found, expected, word
+
+
+class UnknownEvent(UnusableEvent):
     """An event name or flag that does not exist."""
 
     def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-        super().__init__(f"unknown {kind} {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))
+        owner = "an event" if kind == "event" else "a flag"
+        super().__init__(f"unknown {kind} {name!r}", f"{owner} of the model" + (f" (did you mean {near[0]!r}?)" if near else ""), name)
 
 
-class MissingPages(ValueError):
+class MissingPages(UnusableEvent):
     """An event about a page that does not say which."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name} without pages: expected pages=... (or count=... where only their number is known)")
+        super().__init__(f"{name} without pages", "pages=... (or count=... where only their number is known)", name)
 
 
 _IN_USE = conj(is_value("page.relied", True), disj(is_value("page.owner", Owner.USED), cell("page.holds_ring")))

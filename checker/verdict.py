@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from balloonproof.checker.read.events import Event, Header, Pages
+from balloonproof.checker.read.events import Event, Header, Pages, Source
 from balloonproof.model.language import Configuration
 
-ACCEPT, REJECT, INCONCLUSIVE = "accept", "reject", "inconclusive"
+ACCEPT, REJECT, INCONCLUSIVE = VERDICTS = ("accept", "reject", "inconclusive")
+
+
+class Telling(NamedTuple):
+    """One line of a finding's history: a step or an event in words, and where the trace shows it (None: it does not)."""
+
+    text: str
+    source: Source | None
+
+    def __str__(self) -> str:
+        return f"{self.text}  [{self.source}]" if self.source is not None else f"{self.text}  (not in the trace)"
 
 
 @dataclass(frozen=True)
@@ -16,7 +27,8 @@ class Finding:
     """Pages about which something can be said, with its evidence.
 
     `kind`: "impossible" (no run of the model explains `event`), "violated" (every run that explains the trace violates `property_name`),
-    "undecided" (some do, some do not).  `event` is the first bad event (None: the end of the trace).
+    "undecided" (some do, some do not).  `event` is the first bad event (None: the end of the trace), `lost_at` the last thing
+    that the trace shows the host doing with the page before it is lost: the send or the hint to blame.
     """
 
     kind: str
@@ -28,7 +40,8 @@ class Finding:
     before: Sequence[Mapping[str, str]] = ()
     needed: Sequence[str] = ()
     forbidden_by: Sequence[str] = ()
-    history: Sequence[str] = ()
+    history: Sequence[Telling] = ()
+    lost_at: Event | None = None
     stale_hints: Sequence[str] = ()
     to_decide: Sequence[str] = ()
 
@@ -40,7 +53,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """The verdict on one trace."""
+    """The verdict on one trace.  `name` is what the caller called it, `end` where its last event stands (None: it has none)."""
 
     verdict: str
     header: Header
@@ -55,3 +68,5 @@ class Report:
     seconds: float = 0.0
     sources: Sequence[str] = field(default_factory=list)
     reasons: Sequence[str] = field(default_factory=list)
+    name: str = ""
+    end: Source | None = None

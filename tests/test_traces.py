@@ -119,10 +119,12 @@ def test_the_stale_hint_is_named_with_its_line_and_its_lost_pages() -> None:
 def test_the_lost_write_is_told_in_the_order_that_loses_it() -> None:
     path = HAND / "lost_write.reject.trace"
     (finding,) = check(path).findings
-    told = [line.split("  [")[0] for line in finding.history]
+    told = [line.text for line in finding.history]
     write, hint = told.index("guest: write this page"), told.index("balloon device: accept-hint this page")
     assert write < hint
-    assert finding.history[hint].endswith(f"[{path}:{line_of(path, 'host.hint')}]")
+    assert finding.history[hint].source == (str(path), line_of(path, "host.hint"))
+    assert finding.lost_at is not None
+    assert finding.lost_at.source == finding.history[hint].source
 
 
 def test_an_undecided_trace_says_what_to_record() -> None:

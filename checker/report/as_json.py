@@ -1,6 +1,7 @@
 """Results for machines: stable, versioned JSON objects.
 
-Every object has `format` ("balloonproof prove", "balloonproof check", "balloonproof systems") and `version`; within a version fields are only added.
+Every object has `format` (such as "balloonproof check") and `version`; within a version fields are only added.
+`results.schema.json` beside this file describes all of them, and `balloonproof schema` prints it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import Any
 
 from balloonproof.checker.read.events import Event
 from balloonproof.checker.report.proof_text import changes_of
-from balloonproof.checker.verdict import Finding, Report
+from balloonproof.checker.verdict import Finding, Report, Telling
 from balloonproof.model.engines.bounded import Run
 from balloonproof.model.engines.result import ProofResult
 from balloonproof.model.language import Configuration, System
@@ -108,15 +109,24 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "possible_before": finding.possible_before,
         "forbidden_by": list(finding.forbidden_by),
         "would_need": list(finding.needed),
-        "history": list(finding.history),
+        "lost_at": event_json(finding.lost_at),
+        "history": [str(item) for item in finding.history],
+        "story": [_telling_json(item) for item in finding.history],
         "stale_hints": list(finding.stale_hints),
         "record_to_decide": list(finding.to_decide),
     }
 
 
+def _telling_json(item: Telling) -> dict[str, Any]:
+    """A line of a story; path and line are null for a step that the trace does not show."""
+    path, line = item.source if item.source is not None else (None, None)
+    return {"text": item.text, "path": path, "line": line}
+
+
 def report_json(report: Report) -> dict[str, Any]:
     """One trace's verdict and findings."""
     return {
+        "name": report.name,
         "verdict": report.verdict,
         "paths": list(report.sources),
         **configuration_json(report.configuration),

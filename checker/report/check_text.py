@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from balloonproof.checker.read.events import Pages
-from balloonproof.checker.verdict import ACCEPT, Finding, Report
+from balloonproof.checker.read.events import Pages, Source
+from balloonproof.checker.report.context import context_lines, lines_of
+from balloonproof.checker.verdict import ACCEPT, Finding, Report, Telling
 
 SHOWN = 3
 """Findings shown in full unless asked for more."""
@@ -21,8 +22,8 @@ def report_lines(report: Report, verbose: bool = False) -> Iterator[str]:
 
 
 def _lines(report: Report, verbose: bool) -> Iterator[str]:
-    pages = f"{report.header.pages:,} pages, " if report.header.pages else ""
-    yield f"{report.verdict}: {report.events:,} events, {pages}checked as {report.configuration}  ({report.seconds:.1f} s)"
+    texts = lines_of(report.findings if verbose else report.findings[:SHOWN])
+    yield f"{summary(report)}  ({report.seconds:.1f} s)"
     if report.verdict == ACCEPT:
         end = "the migration completed" if report.completed else "no migration completes in this trace"
         yield f"  every run of the model that explains the trace is safe; {end}"
@@ -33,7 +34,7 @@ def _lines(report: Report, verbose: bool) -> Iterator[str]:
             yield f"  and {len(rest)} more findings, on {sum(item.count for item in rest):,} pages (-v shows them)"
             break
         yield ""
-        yield from finding_lines(finding, verbose)
+        yield from finding_lines(finding, verbose, texts)
     yield ""
     yield f"  taken as possible at any time, because the trace does not show it: {', '.join(report.unseen) or 'nothing'}"
     if verbose:
@@ -42,8 +43,14 @@ def _lines(report: Report, verbose: bool) -> Iterator[str]:
         yield from (f"  note: {note}" for note in report.notes)
 
 
-def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
-    """One finding with its evidence."""
+def summary(report: Report) -> str:
+    """The verdict in one line."""
+    pages = f"{report.header.pages:,} pages, " if report.header.pages else ""
+    return f"{report.verdict}: {report.events:,} events, {pages}checked as {report.configuration}"
+
+
+def headline(finding: Finding) -> str:
+    """What a finding says, in one line, told of its first page."""
     where = f" [{finding.event.source}]" if finding.event is not None else ""
     at = f"event {finding.event.name}{where}" if finding.event is not None else "the end of the trace"
     what = {
@@ -51,7 +58,14 @@ def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
         "violated": f"{finding.property_name} is violated in every run that explains the trace (judged at {at})",
         "undecided": f"{finding.property_name} holds in some runs that explain the trace, and not in others (judged at {at})",
     }[finding.kind]
-    yield f"  page {finding.page:#x}: {what}"
+    return f"page {finding.page:#x}: {what}"
+
+
+def finding_lines(finding: Finding, verbose: bool, texts: Mapping[Source, str] | None = None) -> Iterator[str]:
+    """One finding with its evidence; with the `texts` of the lines it points to (`context.lines_of`), these are shown."""
+    yield f"  {headline(finding)}"
+    if texts is not None:
+        yield from _where(finding, texts)
     if finding.count > 1:
         yield f"    the same for {finding.count:,} pages in all: {show_pages(finding.pages, 40 if verbose else 6)}"
     if finding.forbidden_by:
@@ -70,11 +84,24 @@ def finding_lines(finding: Finding, verbose: bool) -> Iterator[str]:
         yield f"    not decided by this trace; a record of {', '.join(finding.to_decide)} would tell"
 
 
-def collapse(lines: Sequence[str]) -> Iterator[str]:
+def _where(finding: Finding, texts: Mapping[Source, str]) -> Iterator[str]:
+    """The line of the event that nothing explains, or by which the page is lost, with a caret."""
+    event = finding.event if finding.kind == "impossible" else finding.lost_at
+    if event is None:
+        return
+    if finding.kind != "impossible":
+        yield f"    last seen of it at the host: {event.name} [{event.source}]"
+    yield from (f"      {line}" for line in context_lines(event, finding.page, texts))
+
+
+def collapse(history: Sequence[Telling]) -> Iterator[str]:
     """Neighbouring lines that differ only in their source become one."""
-    for text, group in groupby(lines, key=lambda line: line.split("  [")[0]):
+    for (text, is_shown), group in groupby(history, key=lambda item: (item.text, item.source is not None)):
         same = list(group)
-        yield same[0] if len(same) == 1 else f"{text}, {len(same)} times" + ("  [" + same[0].split("  [")[1].rstrip("]") + " ...]" if "  [" in same[0] else "")
+        if len(same) == 1:
+            yield str(same[0])
+        else:
+            yield f"{text}, {len(same)} times  " + (f"[{same[0].source} ...]" if is_shown else "(not in the trace)")
 
 
 def show_pages(pages: Pages, most: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from balloonproof.checker.terminal import progress_line
+from balloonproof.checker.commands.terminal import progress_line
 from balloonproof.model.language import Configuration, System
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.workers import each

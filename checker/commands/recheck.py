@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from balloonproof.checker.terminal import FORMAT, VERBOSE, must_exist, progress_line, worst
+from balloonproof.checker.commands.terminal import FORMAT, VERBOSE, must_exist, progress_line, worst
 
 
 @click.command()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from balloonproof.checker.terminal import SET, WITHOUT, settings_of
+from balloonproof.checker.commands.terminal import SET, WITHOUT, settings_of
 
 
 @click.command()

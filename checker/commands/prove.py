@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from balloonproof.checker.terminal import FORMAT, SET, VERBOSE, WITHOUT, progress_line, settings_of, width, worst
+from balloonproof.checker.commands.terminal import FORMAT, SET, VERBOSE, WITHOUT, progress_line, settings_of, width, worst
 
 if TYPE_CHECKING:
     from balloonproof.model.engines.result import ProofResult, Summary

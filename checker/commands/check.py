@@ -1,0 +1,69 @@
+"""`balloonproof check`: traces against the model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from balloonproof.checker.commands.terminal import SET, VERBOSE, WITHOUT, must_exist, progress_line, settings_of, worst
+
+if TYPE_CHECKING:
+    from balloonproof.checker.verdict import Report
+
+CHECK_FORMATS = ["text", "json", "junit", "sarif", "github"]
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--system", metavar="SYSTEM", help="Check against this system instead of the one that the trace names.")
+@SET
+@WITHOUT
+@click.option("--hide", multiple=True, metavar="EVENT", help="Treat events of this name or family (host.hint, guest.*) as unobserved; may be repeated.")
+@click.option("--format", "output", type=click.Choice(CHECK_FORMATS), default="text", show_default=True, help="How to report.")
+@click.option(
+    "-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report there, as a whole or not at all."
+)
+@VERBOSE
+def check(
+    paths: tuple[str, ...], system: str | None, settings: tuple[str, ...], without: tuple[str, ...], hide: tuple[str, ...], output: str, file: Path | None,
+    verbose: bool,
+) -> None:  # fmt: skip
+    """Check traces against the model.
+
+    PATHs are native traces, each checked by itself, or the logs of one migration; a directory holds one migration's logs.
+    Exit status: 0 accept, 1 reject, 2 bad input, 3 inconclusive.
+    """
+    from balloonproof.checker.checking import check_paths
+    from balloonproof.checker.read import is_native
+
+    for path in paths:
+        must_exist(path)
+    jobs: list[str | list[str]] = list(paths) if len(paths) > 1 and all(map(is_native, paths)) else [list(paths)]
+    reports: list[Report] = []
+    with progress_line() as say:
+        for job in jobs:
+            name = job if isinstance(job, str) else " ".join(job)
+
+            def report(message: str, name: str = name) -> None:
+                say(f"{name}: {message}")
+
+            reports.append(check_paths(job, system, settings_of(settings), without, hide, report))
+    status = worst(item.verdict for item in reports)
+    from balloonproof.checker.report.rendering import render
+
+    _report(render(reports, output, verbose, status), file)
+    sys.exit(status)
+
+
+def _report(text: str, file: Path | None) -> None:
+    """A report goes to standard output, or into a file that is written as a whole."""
+    if file is None:
+        click.echo(text, nl=False)
+        return
+    from balloonproof.checker.whole_file import whole_file
+
+    with whole_file(file) as stream:
+        stream.write(text)

@@ -1,0 +1,22 @@
+; precopy
+; one page suffices: clear-bit(page2)
+(set-info :status unsat)
+(set-logic ALL)
+(declare-datatype |Owner| ((|Owner.FREE|) (|Owner.USED|) (|Owner.HINTED|) (|Owner.BALLOONED|) (|Owner.DEFLATING|)))
+(declare-datatype |Send| ((|Send.IDLE|) (|Send.READ|) (|Send.ARMED|) (|Send.CLEARED|)))
+(declare-datatype |PageNumber| ((|PageNumber.0|) (|PageNumber.1|) (|PageNumber.2|)))
+(declare-const |page0.holds_ring| Bool)
+(declare-const |page0.owner| |Owner|)
+(declare-const |page1.holds_ring| Bool)
+(declare-const |page1.owner| |Owner|)
+(declare-const |page2.holds_ring| Bool)
+(declare-const |page2.owner| |Owner|)
+(declare-const |send| |Send|)
+(declare-const |sent_page| |PageNumber|)
+; a well-formed state
+(assert (and (or (not |page0.holds_ring|) (= |page0.owner| |Owner.FREE|)) (or (not |page1.holds_ring|) (= |page1.owner| |Owner.FREE|)) (or (not |page2.holds_ring|) (= |page2.owner| |Owner.FREE|))))
+; guard of clear-bit(page2)
+(assert (and (= |send| |Send.ARMED|) (= |sent_page| |PageNumber.2|)))
+; is no step of the one-page system
+(assert (let ((?0 (= |sent_page| |PageNumber.0|))) (let ((?1 (and (not (= |send| |Send.IDLE|)) ?0))) (let ((?2 (not ?1))) (let ((?3 (not ?0))) (let ((?4 (ite ?3 |Send.IDLE| |Send.CLEARED|))) (let ((?5 (= ?1 ?0))) (not (and (or (and (or ?2 (and ?0 (= |send| |Send.ARMED|))) ?2 (= (ite ?2 |Send.IDLE| |Send.CLEARED|) ?4) ?5) (and (= (ite ?3 |Send.IDLE| |send|) ?4) ?5)) (or (not |page0.holds_ring|) (= |page0.owner| |Owner.FREE|)) (or (not |page1.holds_ring|) (= |page1.owner| |Owner.FREE|)) (or (not |page2.holds_ring|) (= |page2.owner| |Owner.FREE|)))))))))))
+(check-sat)

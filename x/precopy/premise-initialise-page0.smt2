@@ -1,0 +1,22 @@
+; precopy
+; one page suffices: initialise(page0)
+(set-info :status unsat)
+(set-logic ALL)
+(declare-datatype |Owner| ((|Owner.FREE|) (|Owner.USED|) (|Owner.HINTED|) (|Owner.BALLOONED|) (|Owner.DEFLATING|)))
+(declare-datatype |Phase| ((|Phase.NONE|) (|Phase.BEFORE_SYNC|) (|Phase.FETCH|) (|Phase.MERGE|) (|Phase.AFTER_SYNC|) (|Phase.ROUND|) (|Phase.COMPLETED|) (|Phase.CLEANUP|) (|Phase.POSTCOPY|) (|Phase.POSTCOPY_PAUSED|)))
+(declare-const |page0.holds_ring| Bool)
+(declare-const |page0.owner| |Owner|)
+(declare-const |page1.holds_ring| Bool)
+(declare-const |page1.owner| |Owner|)
+(declare-const |page2.holds_ring| Bool)
+(declare-const |page2.owner| |Owner|)
+(declare-const |running| Bool)
+(declare-const |phase| |Phase|)
+(declare-const |page0.logged| Bool)
+; a well-formed state
+(assert (and (or (not |page0.holds_ring|) (= |page0.owner| |Owner.FREE|)) (or (not |page1.holds_ring|) (= |page1.owner| |Owner.FREE|)) (or (not |page2.holds_ring|) (= |page2.owner| |Owner.FREE|))))
+; guard of initialise(page0)
+(assert (and |running| (= |page0.owner| |Owner.FREE|) (not |page0.holds_ring|)))
+; is no step of the one-page system
+(assert (let ((?0 (= |page0.owner| |Owner.FREE|))) (let ((?1 (not |page0.holds_ring|))) (let ((?2 (not (or (= |phase| |Phase.COMPLETED|) (= |phase| |Phase.CLEANUP|))))) (let ((?3 (not (= |phase| |Phase.NONE|)))) (not (and |running| ?0 ?1 (= (and ?2 (or (and ?2 |page0.logged|) ?3)) (and ?2 (or |page0.logged| ?3))) (or ?1 ?0) (or (not |page1.holds_ring|) (= |page1.owner| |Owner.FREE|)) (or (not |page2.holds_ring|) (= |page2.owner| |Owner.FREE|)))))))))
+(check-sat)

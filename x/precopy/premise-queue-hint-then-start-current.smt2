@@ -1,0 +1,23 @@
+; the queue may be summarised: queue-hint-then-start-current
+(set-info :status unsat)
+(set-logic ALL)
+(declare-datatype |Waiting| ((|Waiting.NONE|) (|Waiting.OLD|) (|Waiting.CURRENT|)))
+(declare-const |whole.earlier_start_old| Bool)
+(declare-const |whole.earlier_start_current| Bool)
+(declare-const |whole.earlier_hint| Bool)
+(declare-const |whole.earlier_stop| Bool)
+(declare-const |whole.start| |Waiting|)
+(declare-const |whole.hint| Bool)
+(declare-const |rest.earlier_start_old| Bool)
+(declare-const |rest.earlier_start_current| Bool)
+(declare-const |rest.earlier_hint| Bool)
+(declare-const |rest.earlier_stop| Bool)
+(declare-const |rest.start| |Waiting|)
+(declare-const |rest.hint| Bool)
+(declare-const |whole.stop| Bool)
+(declare-const |rest.stop| Bool)
+; can be popped before
+(assert (let ((?0 (not (or |whole.earlier_start_old| |whole.earlier_start_current| |whole.earlier_hint| |whole.earlier_stop|)))) (let ((?1 (= |whole.start| |Waiting.NONE|))) (let ((?2 (= |whole.earlier_start_old| |rest.earlier_start_old|))) (let ((?3 (= |whole.earlier_start_current| |rest.earlier_start_current|))) (let ((?4 (= |whole.earlier_hint| |rest.earlier_hint|))) (let ((?5 (= |whole.earlier_stop| |rest.earlier_stop|))) (let ((?6 (= |whole.start| |rest.start|))) (let ((?7 (= |whole.hint| |rest.hint|))) (let ((?8 (= |whole.stop| |rest.stop|))) (or (and ?0 ?1 |whole.hint| ?2 ?3 ?4 ?5 ?6 ?7 ?8) (and ?0 ?1 |whole.hint| ?2 ?3 ?4 ?5 ?6 (not |rest.hint|) ?8) (and |whole.earlier_hint| ?2 ?3 ?4 ?5 ?6 ?7 ?8) (and |whole.earlier_hint| ?2 ?3 (not |rest.earlier_hint|) ?5 ?6 ?7 ?8))))))))))))
+; but not after
+(assert (let ((?0 (or |whole.earlier_hint| |whole.hint|))) (let ((?1 (= (or |whole.earlier_start_old| (= |whole.start| |Waiting.OLD|)) (or |rest.earlier_start_old| (= |rest.start| |Waiting.OLD|))))) (let ((?2 (= (or |whole.earlier_start_current| (= |whole.start| |Waiting.CURRENT|)) (or |rest.earlier_start_current| (= |rest.start| |Waiting.CURRENT|))))) (let ((?3 (or |rest.earlier_hint| |rest.hint|))) (let ((?4 (= (or |whole.earlier_stop| |whole.stop|) (or |rest.earlier_stop| |rest.stop|)))) (not (or (and ?0 ?1 ?2 (= ?0 ?3) ?4) (and ?0 ?1 ?2 (not ?3) ?4)))))))))
+(check-sat)

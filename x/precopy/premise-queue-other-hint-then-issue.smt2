@@ -1,0 +1,23 @@
+; the queue may be summarised: queue-other-hint-then-issue
+(set-info :status unsat)
+(set-logic ALL)
+(declare-datatype |Waiting| ((|Waiting.NONE|) (|Waiting.OLD|) (|Waiting.CURRENT|)))
+(declare-const |whole.earlier_start_old| Bool)
+(declare-const |rest.earlier_start_old| Bool)
+(declare-const |whole.earlier_start_current| Bool)
+(declare-const |rest.earlier_start_current| Bool)
+(declare-const |whole.earlier_hint| Bool)
+(declare-const |rest.earlier_hint| Bool)
+(declare-const |whole.earlier_stop| Bool)
+(declare-const |rest.earlier_stop| Bool)
+(declare-const |whole.start| |Waiting|)
+(declare-const |rest.start| |Waiting|)
+(declare-const |whole.hint| Bool)
+(declare-const |rest.hint| Bool)
+(declare-const |whole.stop| Bool)
+(declare-const |rest.stop| Bool)
+; can be popped before
+(assert (and (= |whole.earlier_start_old| |rest.earlier_start_old|) (= |whole.earlier_start_current| |rest.earlier_start_current|) (= |whole.earlier_hint| |rest.earlier_hint|) (= |whole.earlier_stop| |rest.earlier_stop|) (= |whole.start| |rest.start|) (= |whole.hint| |rest.hint|) (= |whole.stop| |rest.stop|)))
+; but not after
+(assert (not (and (= (or |whole.earlier_start_old| |whole.earlier_start_current|) (or |rest.earlier_start_old| |rest.earlier_start_current|)) (= |whole.earlier_hint| |rest.earlier_hint|) (= |whole.earlier_stop| |rest.earlier_stop|) (= (ite (= |whole.start| |Waiting.NONE|) |Waiting.NONE| |Waiting.OLD|) (ite (= |rest.start| |Waiting.NONE|) |Waiting.NONE| |Waiting.OLD|)) (= |whole.hint| |rest.hint|) (= |whole.stop| |rest.stop|))))
+(check-sat)

@@ -1,0 +1,23 @@
+; the queue may be summarised: queue-start-old-then-stop
+(set-info :status unsat)
+(set-logic ALL)
+(declare-datatype |Waiting| ((|Waiting.NONE|) (|Waiting.OLD|) (|Waiting.CURRENT|)))
+(declare-const |whole.earlier_start_old| Bool)
+(declare-const |whole.earlier_start_current| Bool)
+(declare-const |whole.earlier_hint| Bool)
+(declare-const |whole.earlier_stop| Bool)
+(declare-const |whole.start| |Waiting|)
+(declare-const |rest.earlier_start_old| Bool)
+(declare-const |rest.earlier_start_current| Bool)
+(declare-const |rest.earlier_hint| Bool)
+(declare-const |rest.earlier_stop| Bool)
+(declare-const |rest.start| |Waiting|)
+(declare-const |whole.hint| Bool)
+(declare-const |rest.hint| Bool)
+(declare-const |whole.stop| Bool)
+(declare-const |rest.stop| Bool)
+; can be popped before
+(assert (let ((?0 (= |whole.earlier_start_old| |rest.earlier_start_old|))) (let ((?1 (= |whole.earlier_start_current| |rest.earlier_start_current|))) (let ((?2 (= |whole.earlier_hint| |rest.earlier_hint|))) (let ((?3 (= |whole.earlier_stop| |rest.earlier_stop|))) (let ((?4 (= |whole.hint| |rest.hint|))) (let ((?5 (= |whole.stop| |rest.stop|))) (let ((?6 (= |whole.start| |rest.start|))) (or (and (not (or |whole.earlier_start_old| |whole.earlier_start_current| |whole.earlier_hint| |whole.earlier_stop|)) (= |whole.start| |Waiting.OLD|) ?0 ?1 ?2 ?3 (= |rest.start| |Waiting.NONE|) ?4 ?5) (and |whole.earlier_start_old| ?0 ?1 ?2 ?3 ?6 ?4 ?5) (and |whole.earlier_start_old| (not |rest.earlier_start_old|) ?1 ?2 ?3 ?6 ?4 ?5))))))))))
+; but not after
+(assert (let ((?0 (= |whole.earlier_start_old| |rest.earlier_start_old|))) (let ((?1 (= |whole.earlier_start_current| |rest.earlier_start_current|))) (let ((?2 (= |whole.earlier_hint| |rest.earlier_hint|))) (let ((?3 (= |whole.earlier_stop| |rest.earlier_stop|))) (let ((?4 (= |whole.hint| |rest.hint|))) (let ((?5 (= |whole.start| |rest.start|))) (not (or (and (not (or |whole.earlier_start_old| |whole.earlier_start_current| |whole.earlier_hint| |whole.earlier_stop|)) (= |whole.start| |Waiting.OLD|) ?0 ?1 ?2 ?3 (= |rest.start| |Waiting.NONE|) ?4) (and |whole.earlier_start_old| ?0 ?1 ?2 ?3 ?5 ?4) (and |whole.earlier_start_old| (not |rest.earlier_start_old|) ?1 ?2 ?3 ?5 ?4))))))))))
+(check-sat)

@@ -1,0 +1,22 @@
+; precopy
+; one page suffices: read-page(page0)
+(set-info :status unsat)
+(set-logic ALL)
+(declare-datatype |Owner| ((|Owner.FREE|) (|Owner.USED|) (|Owner.HINTED|) (|Owner.BALLOONED|) (|Owner.DEFLATING|)))
+(declare-datatype |Send| ((|Send.IDLE|) (|Send.READ|) (|Send.ARMED|) (|Send.CLEARED|)))
+(declare-datatype |PageNumber| ((|PageNumber.0|) (|PageNumber.1|) (|PageNumber.2|)))
+(declare-const |page0.holds_ring| Bool)
+(declare-const |page0.owner| |Owner|)
+(declare-const |page1.holds_ring| Bool)
+(declare-const |page1.owner| |Owner|)
+(declare-const |page2.holds_ring| Bool)
+(declare-const |page2.owner| |Owner|)
+(declare-const |send| |Send|)
+(declare-const |sent_page| |PageNumber|)
+; a well-formed state
+(assert (and (or (not |page0.holds_ring|) (= |page0.owner| |Owner.FREE|)) (or (not |page1.holds_ring|) (= |page1.owner| |Owner.FREE|)) (or (not |page2.holds_ring|) (= |page2.owner| |Owner.FREE|))))
+; guard of read-page(page0)
+(assert (and (= |send| |Send.CLEARED|) (= |sent_page| |PageNumber.0|)))
+; is no step of the one-page system
+(assert (not (and (= |sent_page| |PageNumber.0|) (= |send| |Send.CLEARED|) (not (= |send| |Send.IDLE|)) (or (not |page0.holds_ring|) (= |page0.owner| |Owner.FREE|)) (or (not |page1.holds_ring|) (= |page1.owner| |Owner.FREE|)) (or (not |page2.holds_ring|) (= |page2.owner| |Owner.FREE|)))))
+(check-sat)

@@ -1,0 +1,29 @@
+; precopy
+; one page suffices: stop-vm
+(set-info :status unsat)
+(set-logic ALL)
+(declare-datatype |Owner| ((|Owner.FREE|) (|Owner.USED|) (|Owner.HINTED|) (|Owner.BALLOONED|) (|Owner.DEFLATING|)))
+(declare-datatype |Phase| ((|Phase.NONE|) (|Phase.BEFORE_SYNC|) (|Phase.FETCH|) (|Phase.MERGE|) (|Phase.AFTER_SYNC|) (|Phase.ROUND|) (|Phase.COMPLETED|) (|Phase.CLEANUP|) (|Phase.POSTCOPY|) (|Phase.POSTCOPY_PAUSED|)))
+(declare-datatype |Send| ((|Send.IDLE|) (|Send.READ|) (|Send.ARMED|) (|Send.CLEARED|)))
+(declare-datatype |PageNumber| ((|PageNumber.0|) (|PageNumber.1|) (|PageNumber.2|)))
+(declare-const |page0.holds_ring| Bool)
+(declare-const |page0.owner| |Owner|)
+(declare-const |page1.holds_ring| Bool)
+(declare-const |page1.owner| |Owner|)
+(declare-const |page2.holds_ring| Bool)
+(declare-const |page2.owner| |Owner|)
+(declare-const |phase| |Phase|)
+(declare-const |send| |Send|)
+(declare-const |final| Bool)
+(declare-const |sent_page| |PageNumber|)
+(declare-const |chunk0.clear_pending| Bool)
+(declare-const |page0.logged| Bool)
+(declare-const |page0.fetched| Bool)
+(declare-const |page0.dirty| Bool)
+; a well-formed state
+(assert (and (or (not |page0.holds_ring|) (= |page0.owner| |Owner.FREE|)) (or (not |page1.holds_ring|) (= |page1.owner| |Owner.FREE|)) (or (not |page2.holds_ring|) (= |page2.owner| |Owner.FREE|))))
+; guard of stop-vm
+(assert (and (= |phase| |Phase.ROUND|) (= |send| |Send.IDLE|) (not |final|)))
+; is no step of the one-page system
+(assert (let ((?0 (not (or (= |phase| |Phase.COMPLETED|) (= |phase| |Phase.CLEANUP|))))) (not (and (= |phase| |Phase.ROUND|) (or (not (= |sent_page| |PageNumber.0|)) (= |send| |Send.IDLE|)) (not |final|) (= (and ?0 |chunk0.clear_pending|) |chunk0.clear_pending|) (= (and ?0 |page0.logged|) |page0.logged|) (= (and ?0 |page0.fetched|) |page0.fetched|) (= (and ?0 |page0.dirty|) |page0.dirty|) (or (not |page0.holds_ring|) (= |page0.owner| |Owner.FREE|)) (or (not |page1.holds_ring|) (= |page1.owner| |Owner.FREE|)) (or (not |page2.holds_ring|) (= |page2.owner| |Owner.FREE|))))))
+(check-sat)

@@ -1,0 +1,22 @@
+; precopy
+; one page suffices: write(page0)
+(set-info :status unsat)
+(set-logic ALL)
+(declare-datatype |Owner| ((|Owner.FREE|) (|Owner.USED|) (|Owner.HINTED|) (|Owner.BALLOONED|) (|Owner.DEFLATING|)))
+(declare-datatype |Phase| ((|Phase.NONE|) (|Phase.BEFORE_SYNC|) (|Phase.FETCH|) (|Phase.MERGE|) (|Phase.AFTER_SYNC|) (|Phase.ROUND|) (|Phase.COMPLETED|) (|Phase.CLEANUP|) (|Phase.POSTCOPY|) (|Phase.POSTCOPY_PAUSED|)))
+(declare-const |page0.holds_ring| Bool)
+(declare-const |page0.owner| |Owner|)
+(declare-const |page1.holds_ring| Bool)
+(declare-const |page1.owner| |Owner|)
+(declare-const |page2.holds_ring| Bool)
+(declare-const |page2.owner| |Owner|)
+(declare-const |running| Bool)
+(declare-const |phase| |Phase|)
+(declare-const |page0.logged| Bool)
+; a well-formed state
+(assert (and (or (not |page0.holds_ring|) (= |page0.owner| |Owner.FREE|)) (or (not |page1.holds_ring|) (= |page1.owner| |Owner.FREE|)) (or (not |page2.holds_ring|) (= |page2.owner| |Owner.FREE|))))
+; guard of write(page0)
+(assert (and |running| (or (= |page0.owner| |Owner.USED|) |page0.holds_ring|)))
+; is no step of the one-page system
+(assert (let ((?0 (not (or (= |phase| |Phase.COMPLETED|) (= |phase| |Phase.CLEANUP|))))) (let ((?1 (not (= |phase| |Phase.NONE|)))) (not (and |running| (or (= |page0.owner| |Owner.USED|) |page0.holds_ring|) (= (and ?0 (or (and ?0 |page0.logged|) ?1)) (and ?0 (or |page0.logged| ?1))) (or (not |page0.holds_ring|) (= |page0.owner| |Owner.FREE|)) (or (not |page1.holds_ring|) (= |page1.owner| |Owner.FREE|)) (or (not |page2.holds_ring|) (= |page2.owner| |Owner.FREE|)))))))
+(check-sat)

@@ -1,0 +1,26 @@
+; precopy
+; the lemmas hold, no-page-lost does not
+(set-info :status unsat)
+(set-logic ALL)
+(declare-datatype |Phase| ((|Phase.NONE|) (|Phase.BEFORE_SYNC|) (|Phase.FETCH|) (|Phase.MERGE|) (|Phase.AFTER_SYNC|) (|Phase.ROUND|) (|Phase.COMPLETED|) (|Phase.CLEANUP|) (|Phase.POSTCOPY|) (|Phase.POSTCOPY_PAUSED|)))
+(declare-datatype |Owner| ((|Owner.FREE|) (|Owner.USED|) (|Owner.HINTED|) (|Owner.BALLOONED|) (|Owner.DEFLATING|)))
+(declare-datatype |Send| ((|Send.IDLE|) (|Send.READ|) (|Send.ARMED|) (|Send.CLEARED|)))
+(declare-const |phase| |Phase|)
+(declare-const |page.relied| Bool)
+(declare-const |page.holds_ring| Bool)
+(declare-const |page.copied| Bool)
+(declare-const |running| Bool)
+(declare-const |page.owner| |Owner|)
+(declare-const |final| Bool)
+(declare-const |send| |Send|)
+(declare-const |page.is_sent_page| Bool)
+(declare-const |page.dirty| Bool)
+(declare-const |chunk.clear_pending| Bool)
+(declare-const |page.logged| Bool)
+(declare-const |page.ram_dirty| Bool)
+(declare-const |page.fetched| Bool)
+; lemmas
+(assert (let ((?0 (= |phase| |Phase.COMPLETED|))) (let ((?1 (not |running|))) (let ((?2 (not |page.holds_ring|))) (let ((?3 (not |final|))) (let ((?4 (not (= |send| |Send.IDLE|)))) (let ((?5 (not |page.is_sent_page|))) (let ((?6 (not (= |phase| |Phase.ROUND|)))) (let ((?7 (not |page.relied|))) (let ((?8 (not (= |send| |Send.CLEARED|)))) (let ((?9 (not (= |phase| |Phase.AFTER_SYNC|)))) (let ((?10 (not |chunk.clear_pending|))) (let ((?11 (not (= |send| |Send.ARMED|)))) (let ((?12 (not (= |phase| |Phase.MERGE|)))) (let ((?13 (not (= |phase| |Phase.FETCH|)))) (let ((?14 (not (= |phase| |Phase.BEFORE_SYNC|)))) (let ((?15 (not (= |phase| |Phase.NONE|)))) (let ((?16 (not |page.fetched|))) (and (or (not (and ?0 (or |page.relied| |page.holds_ring|))) |page.copied|) (or (not ?0) ?1) (or (not (= |page.owner| |Owner.USED|)) ?2) (or ?1 ?3) (or ?4 ?5) (or ?6 ?3 ?4 ?7 |page.copied| |page.dirty|) (or ?8 |page.is_sent_page|) (or ?9 |chunk.clear_pending|) (or ?10 |page.relied| ?2 |page.copied| |page.dirty|) (or ?9 |running| ?7 |page.copied| |page.dirty|) (not (= |send| |Send.READ|)) (or ?11 |page.is_sent_page|) (or ?10 ?5) (or ?12 ?11) (or ?12 ?8) (or ?12 |page.relied| ?2 |page.copied| |page.dirty|) (or ?12 ?7 |page.copied| |page.logged| |page.ram_dirty| |page.dirty|) (or ?12 |running| (not |page.logged|) |page.ram_dirty|) (or ?13 ?5) (or ?13 |page.relied| ?2 |page.copied| |page.dirty|) (or ?13 ?7 |page.copied| |page.logged| |page.ram_dirty| |page.dirty|) (or ?14 ?5) (or ?14 |page.relied| ?2 |page.copied| |page.dirty|) (or ?10 ?7 |page.copied| |page.logged| |page.ram_dirty| |page.dirty|) (or ?14 ?7 |page.copied| |page.logged| |page.ram_dirty| |page.dirty|) (or ?15 ?5) (not (= |phase| |Phase.POSTCOPY|)) (not (= |phase| |Phase.POSTCOPY_PAUSED|)) (or ?6 ?4 |page.relied| ?2 |page.copied| |page.dirty|) (or ?15 ?10) (or (not (= |phase| |Phase.CLEANUP|)) ?10) (or ?6 ?4 ?7 |page.copied| |page.logged| |page.ram_dirty| |page.dirty|) (or ?6 ?16 |page.dirty|) (or ?9 ?16 |page.dirty|) (or ?11 ?16) (or ?12 ?16 |page.ram_dirty|) (or ?6 |chunk.clear_pending| ?16))))))))))))))))))))
+; bad
+(assert (not (or (not (and (= |phase| |Phase.COMPLETED|) (or |page.relied| |page.holds_ring|))) |page.copied|)))
+(check-sat)
