@@ -163,15 +163,17 @@ def _shift_note(alignment: Alignment, path: str) -> str:
 
 def _from_qmp(qmp: QmpLog, source: QemuLog | None, notes: list[str]) -> HostEvents:
     """What QMP alone shows; nothing, with a note, if its clock cannot be brought to that of the source's log."""
-    alignment = qmp_to_log(qmp, source) if source is not None else Alignment(0, 0)
-    shift = 0
-    if alignment is not None and not alignment.is_same_clock:
-        shift = alignment.shift
-    elif alignment is None and source is not None and qmp.events and not source.first <= qmp.events[-1].time <= source.last:
+    if source is None:
+        return management_events(qmp, source, 0)
+    alignment = qmp_to_log(qmp, source)
+    times = [event.time for event in qmp.events if event.time]
+    if alignment is None and times and not (times[0] <= source.last and source.first <= times[-1]):
         notes.append(f"{qmp.path}: its clock is not that of {source.path}, so its events are not used")
         return HostEvents()
-    found = management_events(qmp, source, shift)
-    if found.placed and shift and alignment is not None and source is not None:
+    if alignment is None or alignment.is_same_clock:
+        return management_events(qmp, source, 0)
+    found = management_events(qmp, source, alignment.shift)
+    if found.placed:
         notes.append(f"{qmp.path}: {_shift_note(alignment, source.path)}")
     return found
 
