@@ -161,9 +161,12 @@ def test_page_headers_put_on_the_stream_time_every_page(tmp_path: Path) -> None:
     ]
 
 
-def test_lost_probes_are_an_event(tmp_path: Path) -> None:
-    trace = read_trace(record(tmp_path, src=SOURCE, up="CPU:0 [LOST 3 EVENTS]\n" + PROBES + "CPU:1 [LOST 57 EVENTS]\n"))
+def test_lost_probes_are_an_event_and_what_they_leave_open_is_left_out(tmp_path: Path) -> None:
+    trace = read_trace(record(tmp_path, src=SOURCE, up="CPU:1 [LOST 3 EVENTS]\n" + PROBES + "CPU:1 [LOST 57 EVENTS]\n"))
     assert lines(trace, "trace") == ["0.000101 trace.dropped count=3", "0.000940 trace.dropped count=57"]
+    before = [event.name for event in trace.events if event.time < 101_000]
+    assert before == ["migration.start"]
+    assert any(note.endswith("events left out, as others of the same time were lost") for note in trace.notes)
 
 
 def test_without_a_log_of_the_destination_sends_are_partial(tmp_path: Path) -> None:

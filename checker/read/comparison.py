@@ -1,50 +1,80 @@
 """Reads a comparison of guest memory on both sides after a migration: the truth that a verdict is held against.
 
 A table with a header line: ``pfn``, ``class`` (the guest's own use of the page), and either ``held_by_balloon`` or the
-order of the last send and the last hint of the page. It lists only pages that differ.
+order of the last send and the last hint of the page. It lists only pages that differ. All pages of the guest were
+compared, unless lines ``# compared FIRST+COUNT ...`` in front of the table name those that were.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ...grammar import TraceSyntaxError
-from .events import Source
+from .events import Pages, Source
 from .sources import lines
 
 HINT_BLOCK = 1024
 """Pages in one hint of a Linux guest: order 10, aligned."""
 
+_COMPARED = "# compared"
+_RANGE = re.compile(r"(0x[0-9a-fA-F]+)\+([1-9][0-9]*)")
+
 _USED = frozenset({"used", "tail", "ref0"})
 
 
-def read_comparison(path: str) -> dict[str, tuple[list[int], Source]]:
-    """The pages that differ, by class: ``used``, ``free``, ``held``, ``ballooned``, ``unknown``; and where it says so.
+@dataclass
+class Comparison:
+    """What a comparison found.
 
-    ``held``: inside a block that the balloon driver hinted and still owns, so that its content means nothing.
+    ``differing``: the pages that differ by class - ``used``, ``free``, ``held``, ``ballooned``, ``unknown`` -, and where
+    it says so first. ``held``: inside a block that the balloon driver hinted and still owns, so that its content means
+    nothing. ``compared``: the ranges that were compared; none if all were.
     """
+
+    differing: dict[str, tuple[list[int], Source]] = field(default_factory=dict)
+    compared: Pages = ()
+
+
+def read_comparison(path: str) -> Comparison:
+    """Reads one table. Raises :class:`TraceSyntaxError` at a line that is not of the form."""
+    found = Comparison()
     columns: list[str] = []
     rows: list[tuple[int, int, Mapping[str, str]]] = []
     for number, text in lines(path):
+        if text.startswith("#") and not columns:
+            found.compared += _compared(path, number, text)
+            continue
         cells = text.split("\t")
         if not columns:
             columns = cells
             continue
         if len(cells) != len(columns):
-            found = f"{len(cells)} columns"
-            raise TraceSyntaxError(path, number, 1, found, (f"{len(columns)} columns",), text)
+            raise TraceSyntaxError(path, number, 1, f"{len(cells)} columns", (f"{len(columns)} columns",), text)
         row = dict(zip(columns, cells, strict=True))
         try:
             rows.append((int(row["pfn"], 16), number, row))
-        except ValueError:
-            raise TraceSyntaxError(path, number, 1, repr(row["pfn"]), ("hex page number",), text) from None
+        except (ValueError, KeyError):
+            raise TraceSyntaxError(path, number, 1, repr(row.get("pfn", "")), ("hex page number",), text) from None
     held = _held_blocks(rows)
-    classes: dict[str, tuple[list[int], Source]] = {}
     for page, number, cells_of in rows:
         name = _class(page, cells_of, held)
-        classes.setdefault(name, ([], Source(path, number)))[0].append(page)
-    return classes
+        found.differing.setdefault(name, ([], Source(path, number)))[0].append(page)
+    return found
+
+
+def _compared(path: str, number: int, text: str) -> Pages:
+    """The ranges that a comment names as compared; a comment that says anything else names none."""
+    if not text.startswith(_COMPARED):
+        return ()
+    words = text.removeprefix(_COMPARED).split()
+    ranges = [_RANGE.fullmatch(word) for word in words]
+    if not words or not all(ranges):
+        wrong = next((word for word, match in zip(words, ranges, strict=True) if match is None), "")
+        raise TraceSyntaxError(path, number, text.find(wrong) + 1, repr(wrong) if wrong else "end of line", ("ranges FIRST+COUNT",), text)
+    return tuple((int(match[1], 16), int(match[2])) for match in ranges if match is not None)
 
 
 def _class(page: int, row: Mapping[str, str], held: set[int]) -> str:

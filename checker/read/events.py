@@ -35,6 +35,15 @@ class Event(NamedTuple):
     source: Source = Source("", 0)
 
 
+class Loss(NamedTuple):
+    """A stretch of time, in nanoseconds of some clock, in which a source of events lost some; and where it says so."""
+
+    begin: int
+    end: int
+    line: int
+    events: int
+
+
 @dataclass(frozen=True)
 class Expectation:
     """The verdict that the author of a trace expects, and of a reject the page and the property, if stated."""

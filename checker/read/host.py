@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .comparison import HINT_BLOCK
-from .events import NO_ARGUMENTS, NO_FLAGS, Event, Source
+from .events import NO_ARGUMENTS, NO_FLAGS, Event, Loss, Source
 from .probes import Probe, ProbeLog, set_bits, words
 from .qemu import PAGE_BITS, QemuLog, Step
 
-_STATES = {
+MIGRATION_STATES = {
     "setup": "migration.start",
     "active": "migration.active",
     "cancelling": "migration.cancel",
@@ -57,6 +57,8 @@ class HostEvents:
     placed: list[Placed] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     observed: set[str] = field(default_factory=set)
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+    """Stretches of time (begin, end) of which a source lost events, so that nothing in them can be relied upon."""
 
 
 def log_events(log: QemuLog, headers: Sequence[int]) -> HostEvents:
@@ -76,7 +78,7 @@ def log_events(log: QemuLog, headers: Sequence[int]) -> HostEvents:
         arguments: dict[str, str | int] = {}
         if step.kind == "migrate_set_state":
             state = step.fields["state"]
-            name = _STATES.get(state, "")
+            name = MIGRATION_STATES.get(state, "")
             if name == "migration.start":
                 started, round_number = True, 0
         elif not started:
@@ -96,8 +98,9 @@ def log_events(log: QemuLog, headers: Sequence[int]) -> HostEvents:
         if name:
             result.placed.append(Placed(order, Event(0, name, (), arguments, NO_FLAGS, Source(log.path, step.line))))
     if started:
-        result.observed.update(_STATES.values())
+        result.observed.update(MIGRATION_STATES.values())
         result.observed.update(name for kind, names in _SHOWN_BY.items() if kind in kinds for name in names)
+    _losses(result, log.path, log.lost, "events were dropped, the trace's buffer was full")
     if widest:
         result.notes.append(f"syncs begin up to {widest / 1e6:.3f} ms before they are logged, see migration.sync-begin")
     if started and not log.threads_that_sync():
@@ -165,13 +168,18 @@ def probe_events(log: ProbeLog, threads: set[str], pages: int) -> HostEvents:
         _hints(result, log, own)
         _commands(result, log, own)
     _bitmaps(result, log, threads, pages)
-    first = min([p.time for p in log.probes[:1]] + [h.time for h in log.headers[:1]], default=0)
-    for time, line, count in log.lost:
-        event = Event(0, "trace.dropped", (), {"count": count}, NO_FLAGS, Source(log.path, line))
-        result.placed.append(Placed((time or first, PROBE_RANK, float(line)), event))
-        result.notes.append(f"{log.path}:{line}: {count} probes were lost, the ring buffer was overrun")
+    _losses(result, log.path, log.lost, "probes were lost, the ring buffer was overrun")
     result.placed.sort(key=lambda placed: placed.order)
     return result
+
+
+def _losses(result: HostEvents, path: str, losses: Sequence[Loss], what: str) -> None:
+    """Gaps, each said at its end: nothing is known of the time before, back to its beginning."""
+    for loss in losses:
+        event = Event(0, "trace.dropped", (), {"count": loss.events}, NO_FLAGS, Source(path, loss.line))
+        result.placed.append(Placed((loss.end, -1, float(loss.line)), event))
+        result.gaps.append((loss.begin, loss.end))
+        result.notes.append(f"{path}:{loss.line}: {loss.events} {what}")
 
 
 def _place(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...grammar import line_parser
+from .events import Loss
 from .sources import lines
 
 GUEST_KINDS = frozenset({"add_out", "add_in", "fph_run", "fph_return", "fph_return_ret", "bal_changed", "mm_page_alloc", "mm_page_free"})
@@ -41,8 +42,8 @@ class ProbeLog:
     probes: list[Probe] = field(default_factory=list)
     headers: list[Header] = field(default_factory=list)
     other: int = 0
-    lost: list[tuple[int, int, int]] = field(default_factory=list)
-    """Overruns of the ring buffer: the time of the probe before, line, number of events lost."""
+    lost: list[Loss] = field(default_factory=list)
+    """Overruns of a CPU's ring buffer, each between two lines of that CPU."""
     ticks: bool = False
     """Whether times are ticks, not nanoseconds."""
 
@@ -56,11 +57,14 @@ def read_probes(path: str) -> ProbeLog:
     log = ProbeLog(path)
     add_header, add_probe = log.headers.append, log.probes.append
     time = 0
+    last_of_cpu: dict[int, int] = {}
+    losing: dict[int, tuple[int, int, int]] = {}
     for number, kind, fields in line_parser("ftrace").parse(lines(path), path):
         if kind == "comment":
             continue
         if kind == "lost":
-            log.lost.append((time, number, int(fields["lost_count"])))
+            cpu = int(fields["lost_cpu"])
+            losing[cpu] = (last_of_cpu.get(cpu, 0), number, int(fields["lost_count"]))
             continue
         if kind == "other":
             log.other += 1
@@ -70,12 +74,18 @@ def read_probes(path: str) -> ProbeLog:
             time = int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9])
         else:
             time, log.ticks = int(seconds), True
+        cpu = int(fields["cpu"].strip("[]"))
+        last_of_cpu[cpu] = time
+        if losing and cpu in losing:
+            begin, line, count = losing.pop(cpu)
+            log.lost.append(Loss(begin, time, line, count))
         if kind == "put_be64":
             add_header(Header(time, number, fields["tid"], int(fields["value"], 16)))
         elif fields.get("vq") in (None, _GUEST_QUEUE):
             add_probe(Probe(time, number, fields["tid"], fields["comm"].strip(), kind, fields))
         else:
             log.other += 1
+    log.lost += [Loss(begin, time, line, count) for begin, line, count in losing.values()]
     return log
 
 

@@ -1,13 +1,15 @@
-"""Reads QEMU trace logs (``grammar/qemu_log.lark``) into what they say about a migration, on either side."""
+"""Reads QEMU's own traces into what they say about a migration, on either side: text (``grammar/qemu_log.lark``) here,
+the binary form of the same events in ``simple``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
 from ...grammar import line_parser
+from .events import Loss
 from .sources import lines
 
 PAGE_BITS = 12
@@ -19,6 +21,16 @@ _STEPS = frozenset(
     {"migrate_set_state", "vm_state_notify", "runstate_set", "savevm_state_cleanup", "migration_bitmap_sync_start",
      "migration_bitmap_sync_end"}
 )  # fmt: skip
+
+
+class LogLine(NamedTuple):
+    """One event of a trace: line (or record), time in nanoseconds, thread if it is known, name, and arguments as text."""
+
+    number: int
+    time: int
+    thread: str | None
+    kind: str
+    fields: Mapping[str, str]
 
 
 class Step(NamedTuple):
@@ -76,6 +88,8 @@ class QemuLog:
     postcopy_loads: int = 0
     other: int = 0
     """Lines of events that are of no interest here."""
+    lost: list[Loss] = field(default_factory=list)
+    """Where events were dropped as the trace's buffer was full."""
     first: int = 0
     last: int = 0
 
@@ -93,15 +107,26 @@ class QemuLog:
 
 
 def read_qemu_log(path: str) -> QemuLog:
-    """Reads a log of either side. Raises :class:`TraceSyntaxError` at a malformed line."""
-    log = QemuLog(path)
+    """Reads a text log of either side. Raises :class:`TraceSyntaxError` at a malformed line."""
+    return collect(QemuLog(path), _text_lines(path))
+
+
+def _text_lines(path: str) -> Iterator[LogLine]:
+    for number, kind, fields in line_parser("qemu_log").parse(lines(path), path):
+        yield LogLine(number, _nanoseconds(fields), fields["tid"], kind, fields)
+
+
+def collect(log: QemuLog, events: Iterable[LogLine]) -> QemuLog:
+    """Fills a log with what its events say."""
     add_dirty, add_save, add_load = log.dirty.append, log.saves.append, log.loads.append
     last_of_thread: dict[str | None, tuple[int, int]] = {}
     open_section: tuple[int, int] | None = None
     time = 0
-    for number, kind, fields in line_parser("qemu_log").parse(lines(path), path):
-        thread = fields["tid"]
-        time = _nanoseconds(fields)
+    for number, at, thread, kind, fields in events:
+        if kind == "dropped":
+            log.lost.append(Loss(time, max(time, at), number, int(fields["count"])))
+            continue
+        time = at
         log.first = log.first or time
         if kind == "memory_notdirty_write_access":
             add_dirty((time, number, int(fields["ram_addr"], 16)))

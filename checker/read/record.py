@@ -1,27 +1,34 @@
 """Reads what was recorded of a migration by others - logs of QEMU, of Linux, of a comparison - as one trace.
 
 The files of one record belong to one source guest; several attempts to migrate it may follow each other. Events stand
-in the order of the source's time, and the trace begins at the first of them.
+in the order of the source's time, and the trace begins at the first of them. The source's own log gives the time; other
+logs are brought to it (``clocks``, ``guest``), and what was recorded is inferred from the files (``inference``).
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...grammar import TraceInputError
+from .attempts import Window, add_streams, attempts, destinations_of_attempts
+from .clocks import Alignment, probes_to_log, qmp_to_log, shifted
 from .comparison import read_comparison
 from .events import NO_ARGUMENTS, Event, Header, Source, Trace, merge_ranges
 from .guest import guest_events
 from .host import SEND_RANK, HostEvents, Placed, dirty_events, log_events, probe_events
+from .inference import infer, memory_pages
+from .management import management_events
 from .probes import ProbeLog, read_probes
 from .qemu import PAGE_BITS, QemuLog, read_qemu_log
+from .qmp import QmpLog, read_qmp_log
 from .sends import Sends, sends_of_attempt
+from .simple import read_simple_trace
 from .sources import Kind, read_text, recognise
+from .stream import Stream, read_stream
 
 RAM = "pc.ram"
 """The one RAM block whose pages are followed."""
@@ -29,8 +36,8 @@ PAGE_SIZE = 1 << PAGE_BITS
 CHUNK_PAGES = 1 << 18
 """Pages per bit of QEMU's clear bitmap, by default (1 GiB)."""
 
-_MEMORY = re.compile(r"\s-m\s+(?:size=)?(\d+)([kKmMgGtT]?)\b")
-_MEMORY_UNITS = {"k": 1 << 10, "": 1 << 20, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SAID_ALWAYS = frozenset({"migration.start"})
+"""Events that are kept even where a source lost others: a trace is followed from them on."""
 
 
 @dataclass
@@ -39,10 +46,13 @@ class _Record:
 
     source: QemuLog | None = None
     destinations: list[QemuLog] = field(default_factory=list)
+    streams: list[Stream] = field(default_factory=list)
     probes: list[ProbeLog] = field(default_factory=list)
     guests: list[ProbeLog] = field(default_factory=list)
+    qmp: QmpLog | None = None
     comparisons: list[str] = field(default_factory=list)
     command: str = ""
+    ignored: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -50,10 +60,14 @@ def read_record(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
     """Reads a directory or a list of files. Raises :class:`TraceInputError` if nothing in them is of use, and
     :class:`TraceSyntaxError` at a malformed line."""
     files = record_files(paths)
-    record = _read_files([(path, recognise(path)) for path in files])
-    if record.source is None and not record.destinations and not record.probes:
+    record = _Record()
+    for path in files:
+        _read_file(record, path, recognise(path))
+    if record.ignored:
+        record.notes.append("not read: " + ", ".join(record.ignored))
+    if record.source is None and not record.destinations and not record.probes and not record.streams:
         where = ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")
-        raise TraceInputError(where or "no file", "no QEMU trace log and no host probes to read")
+        raise TraceInputError(where or "no file", "no QEMU trace, no migration stream and no host probes to read")
     return _build(record)
 
 
@@ -69,106 +83,152 @@ def record_files(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]
     return files
 
 
-def _read_files(files: Iterable[tuple[str, Kind]]) -> _Record:
-    record = _Record()
-    ignored = []
-    for path, kind in files:
-        if kind is Kind.QEMU_LOG:
-            log = read_qemu_log(path)
-            if not log.is_source:
-                record.destinations.append(log)
-            elif record.source is None:
-                record.source = log
-            else:
-                raise TraceInputError(path, f"a second log of the source, besides {record.source.path}")
-            record.notes.append(f"{path}: {log.other} lines of other events skipped")
-        elif kind is Kind.FTRACE:
-            probes = read_probes(path)
-            (record.guests if probes.is_guest else record.probes).append(probes)
-            record.notes.append(f"{path}: {probes.other} lines of other events skipped")
-        elif kind is Kind.RAM_COMPARISON:
-            record.comparisons.append(path)
-        elif kind is Kind.COMMAND_LINE:
-            command = read_text(path)
-            if " -incoming" not in command:
-                record.command = command
-        elif kind is Kind.NATIVE:
-            raise TraceInputError(path, "a native trace among the logs of a record: read it by itself")
-        else:
-            ignored.append(os.path.basename(path))
-    if ignored:
-        record.notes.append("not read: " + ", ".join(ignored))
-    return record
+def _read_file(record: _Record, path: str, kind: Kind) -> None:
+    """Reads one file into its place."""
+    if kind in (Kind.QEMU_LOG, Kind.SIMPLE_TRACE):
+        _add_log(record, read_qemu_log(path) if kind is Kind.QEMU_LOG else read_simple_trace(path))
+    elif kind is Kind.FTRACE:
+        probes = read_probes(path)
+        (record.guests if probes.is_guest else record.probes).append(probes)
+        record.notes.append(f"{path}: {probes.other} lines of other events skipped")
+    elif kind is Kind.STREAM:
+        record.streams.append(read_stream(path))
+    elif kind is Kind.QMP_LOG:
+        qmp = read_qmp_log(path)
+        if qmp.is_source and record.qmp is not None:
+            raise TraceInputError(path, f"a second QMP log of the source, besides {record.qmp.path}")
+        record.qmp = qmp if qmp.is_source else record.qmp
+    elif kind is Kind.RAM_COMPARISON:
+        record.comparisons.append(path)
+    elif kind is Kind.COMMAND_LINE:
+        command = read_text(path)
+        if " -incoming" not in command:
+            record.command = command
+    elif kind is Kind.NATIVE:
+        raise TraceInputError(path, "a native trace among the logs of a record: read it by itself")
+    else:
+        record.ignored.append(os.path.basename(path))
+
+
+def _add_log(record: _Record, log: QemuLog) -> None:
+    if not log.is_source:
+        record.destinations.append(log)
+    elif record.source is None:
+        record.source = log
+    else:
+        raise TraceInputError(log.path, f"a second log of the source, besides {record.source.path}")
+    record.notes.append(f"{log.path}: {log.other} lines of other events skipped")
 
 
 def _build(record: _Record) -> Trace:
-    source = record.source
-    notes = record.notes
-    attempts = _attempts(source)
-    sends = _all_sends(record, attempts)
+    source, notes = record.source, record.notes
+    windows = attempts(source)
+    record.probes = [probes for log in record.probes if (probes := _by_source_clock(log, source, notes)) is not None]
+    sends = _all_sends(record, windows)
     pages = _guest_pages(record, sends)
     parts = [_send_events(sends, pages)]
+    threads: set[str] = set()
     if source is not None:
         threads = source.threads_that_sync()
         headers = [h.time for log in record.probes for h in log.headers if h.thread in threads]
-        parts += [log_events(source, sorted(headers)), dirty_events(source, pages, attempts[0][0])]
-    else:
-        threads = set()
-    for probes in record.probes:
-        if source is not None and not _overlaps(probes, source):
-            notes.append(f"{probes.path}: its clock is not that of {source.path}, so its times mean nothing: not used")
-            continue
-        parts.append(probe_events(probes, threads, pages))
+        parts += [log_events(source, sorted(headers)), dirty_events(source, pages, windows[0][0])]
+    if record.qmp is not None:
+        parts.append(_from_qmp(record.qmp, source, notes))
+    parts += [probe_events(probes, threads, pages) for probes in record.probes]
     for guest in record.guests:
         parts.append(guest_events(guest, [placed for part in parts for placed in part.placed]))
     return _assemble(record, parts, pages)
 
 
+def _by_source_clock(log: ProbeLog, source: QemuLog | None, notes: list[str]) -> ProbeLog | None:
+    """Host probes by the clock of the source's log; None, with a note, if their clock cannot be brought to it."""
+    if source is None:
+        return log
+    alignment = probes_to_log(log, source)
+    if _overlaps(log, source) and (alignment is None or alignment.is_same_clock):
+        if alignment is not None:
+            within = (abs(alignment.shift) + alignment.error) / 1e6
+            notes.append(f"{log.path}: by the clock of {source.path}, as pages and syncs show to within {within:.3f} ms")
+        return log
+    if alignment is None:
+        notes.append(f"{log.path}: its clock is not that of {source.path}, so its times mean nothing: not used")
+        return None
+    notes.append(f"{log.path}: {_shift_note(alignment, source.path)}")
+    return shifted(log, alignment.shift)
+
+
+def _shift_note(alignment: Alignment, path: str) -> str:
+    return f"times moved by {alignment.shift / 1e9:+.6f} s to the clock of {path}; they are off by up to {alignment.error / 1e6:.3f} ms"
+
+
+def _from_qmp(qmp: QmpLog, source: QemuLog | None, notes: list[str]) -> HostEvents:
+    """What QMP alone shows; nothing, with a note, if its clock cannot be brought to that of the source's log."""
+    if source is None:
+        return management_events(qmp, source, 0)
+    alignment = qmp_to_log(qmp, source)
+    times = [event.time for event in qmp.events if event.time]
+    if alignment is None and times and not (times[0] <= source.last and source.first <= times[-1]):
+        notes.append(f"{qmp.path}: its clock is not that of {source.path}, so its events are not used")
+        return HostEvents()
+    if alignment is None or alignment.is_same_clock:
+        return management_events(qmp, source, 0)
+    found = management_events(qmp, source, alignment.shift)
+    if found.placed:
+        notes.append(f"{qmp.path}: {_shift_note(alignment, source.path)}")
+    return found
+
+
 def _assemble(record: _Record, parts: list[HostEvents], pages: int) -> Trace:
     notes = record.notes
+    gaps = [gap for part in parts for gap in part.gaps]
     placed = [one for part in parts for one in part.placed]
-    placed.sort(key=lambda one: one.order)
-    origin = placed[0].order[0] if placed else 0
-    events = [one.event._replace(time=one.order[0] - origin) for one in placed]
+    known = [one for one in placed if one.event.name in _SAID_ALWAYS or not any(begin <= one.order[0] < end for begin, end in gaps)]
+    if len(known) < len(placed):
+        notes.append(f"{len(placed) - len(known)} events left out, as others of the same time were lost")
+    known.sort(key=lambda one: one.order)
+    origin = known[0].order[0] if known else 0
+    events = [one.event._replace(time=one.order[0] - origin) for one in known]
     observed = set().union(*(part.observed for part in parts))
+    inferred = infer(record.command, record.qmp, observed)
     last = events[-1].time if events else 0
     for path in record.comparisons:
         observed |= {"memory.differs", "memory.compared"}
-        events.append(Event(last, "memory.compared", ((0, pages),), NO_ARGUMENTS, source=Source(path, 1)))
-        for name, (numbers, where) in sorted(read_comparison(path).items()):
-            ranges = merge_ranges(tuple((page, 1) for page in sorted(numbers)))
-            events.append(Event(last, "memory.differs", ranges, {"class": name, "count": len(numbers)}, source=where))
+        events += _compared(path, pages, last)
     for part in parts:
         notes += part.notes
-    header = Header(pages, PAGE_SIZE, CHUNK_PAGES, "hinting", _settings(record.command), (), tuple(sorted(observed)))
+    notes += inferred.notes
+    header = Header(pages, PAGE_SIZE, CHUNK_PAGES, inferred.system, inferred.settings, inferred.without, tuple(sorted(observed)))
     return Trace(header, events, notes)
 
 
-def _attempts(source: QemuLog | None) -> list[tuple[int, int]]:
-    """The times of the attempts to migrate: from the start of each to the start of the next."""
-    starts = [step.time for step in (source.steps if source else ()) if step.kind == "migrate_set_state" and step.fields["state"] == "setup"] or [0]
-    return list(zip(starts, [*starts[1:], 1 << 63], strict=True))
+def _compared(path: str, pages: int, time: int) -> list[Event]:
+    """What a comparison says, at the end of the trace."""
+    comparison = read_comparison(path)
+    found = [Event(time, "memory.compared", comparison.compared or ((0, pages),), NO_ARGUMENTS, source=Source(path, 1))]
+    for name, (numbers, where) in sorted(comparison.differing.items()):
+        ranges = merge_ranges(tuple((page, 1) for page in sorted(numbers)))
+        found.append(Event(time, "memory.differs", ranges, {"class": name, "count": len(numbers)}, source=where))
+    for event in found:
+        for first, count in event.pages:
+            if first + count > pages:
+                raise TraceInputError(path, f"page {first + count - 1:#x} of a guest of {pages:#x} pages")
+    return found
 
 
-def _all_sends(record: _Record, attempts: list[tuple[int, int]]) -> list[Sends]:
-    """The sends of each attempt; a destination belongs to the attempt during which it began to load."""
-    of_attempt: dict[int, QemuLog] = {}
-    for log in sorted(record.destinations, key=lambda log: log.loads[0].time if log.loads else log.first):
-        begun = log.loads[0].time if log.loads else log.first
-        index = max((i for i, (start, _) in enumerate(attempts) if start <= begun), default=len(attempts) - 1)
-        if index in of_attempt:
-            raise TraceInputError(log.path, f"a second log of a destination, besides {of_attempt[index].path}")
-        of_attempt[index] = log
-    if record.source is None and not of_attempt:
+def _all_sends(record: _Record, windows: list[Window]) -> list[Sends]:
+    """The sends of each attempt."""
+    received = destinations_of_attempts(record.source, record.destinations, windows)
+    record.notes += add_streams(received, record.source, record.streams, windows)
+    if record.source is None and not received:
         return []
-    return [sends_of_attempt(record.source, of_attempt.get(i), record.probes, window) for i, window in enumerate(attempts)]
+    return [sends_of_attempt(record.source, received.get(i), record.probes, window) for i, window in enumerate(windows)]
 
 
-def _send_events(attempts: list[Sends], pages: int) -> HostEvents:
+def _send_events(found: list[Sends], pages: int) -> HostEvents:
     result = HostEvents()
     others: Counter[str] = Counter()
     number = 0
-    for index, attempt in enumerate(attempts):
+    for index, attempt in enumerate(found):
         time = 0
         for send in attempt.sends:
             if send.block != RAM or send.page >= pages:
@@ -178,9 +238,9 @@ def _send_events(attempts: list[Sends], pages: int) -> HostEvents:
             time = max(time, send.time)
             event = Event(0, "migration.send", ((send.page, 1),), NO_ARGUMENTS, send.flags, Source(send.path, send.line))
             result.placed.append(Placed((time, SEND_RANK, float(number)), event))
-        result.notes += [f"attempt {index + 1} of {len(attempts)}: {note}" for note in attempt.notes]
+        result.notes += [f"attempt {index + 1} of {len(found)}: {note}" for note in attempt.notes]
     # an attempt that did not complete is begun afresh, so what is missing of it does not matter
-    if attempts and attempts[-1].complete:
+    if found and found[-1].complete:
         result.observed.add("migration.send")
     for block, count in sorted(others.items()):
         result.notes.append(f"{count} pages sent of the RAM block {block} left out")
@@ -192,22 +252,16 @@ def _overlaps(probes: ProbeLog, source: QemuLog) -> bool:
     return not times or (min(times) <= source.last and max(times) >= source.first)
 
 
-def _guest_pages(record: _Record, attempts: list[Sends]) -> int:
-    """The pages of the guest's main RAM block: as its command line says, else enough for what is seen of it."""
-    memory = _MEMORY.search(record.command)
-    if memory is not None:
-        return int(memory[1]) * _MEMORY_UNITS[memory[2].lower()] >> PAGE_BITS
+def _guest_pages(record: _Record, found: list[Sends]) -> int:
+    """The pages of the guest's main RAM block: as its command line or stream says, else enough for what is seen of it."""
+    said = memory_pages(record.command)
+    if said is not None:
+        return said
+    for stream in record.streams:
+        if RAM in stream.blocks:
+            return stream.blocks[RAM] >> PAGE_BITS
     words = [len(probe.fields[f"words{i}"].split(",")) for log in record.probes for probe in log.probes[:100] if probe.kind == "bmap0" for i in range(4)]
-    top = max((send.page + 1 for attempt in attempts for send in attempt.sends if send.block == RAM), default=1)
+    top = max((send.page + 1 for attempt in found for send in attempt.sends if send.block == RAM), default=1)
     pages = max(sum(words[:4]) * 4 * 64, 1 << (top - 1).bit_length())
     record.notes.append(f"no command line of the source: {pages} pages of guest memory are assumed")
     return pages
-
-
-def _settings(command: str) -> dict[str, str]:
-    """What the command line says about the dirty log: TCG takes and clears it in one step, as KVM's older way does."""
-    if re.search(r"\baccel[\s=]tcg\b", command):
-        return {"dirty-log": "get-and-clear"}
-    if re.search(r"(\baccel[\s=]|-enable-)kvm\b", command):
-        return {"dirty-log": "dirty-ring" if "dirty-ring-size=" in command else "manual"}
-    return {}

@@ -24,6 +24,11 @@ _ZERO = frozenset({"zero"})
 _NO_FLAGS = ((1 << PAGE_BITS) - 1) & ~(PAGE_FLAGS | FLAG_CONTINUE)
 
 
+def is_page_header(value: int) -> bool:
+    """Whether a word put on a stream may be the header of a page."""
+    return bool(value & PAGE_FLAGS) and not value & _NO_FLAGS
+
+
 class Send(NamedTuple):
     """One page sent. ``flags``: ``zero``; ``unreceived`` (no load at the destination), ``unmatched`` (no sign of it
     at the source), ``partial`` (no log of the destination: zero pages are missing)."""
@@ -103,6 +108,11 @@ def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes
         count = destination.postcopy_loads
         found.notes.append(f"{destination.path}: {count} pages loaded after the switch to post-copy are not read")
         found.complete = False
+    if destination is not None and destination.lost:
+        # what the destination's trace does not show may have been among what it lost
+        found.sends = [send._replace(flags=send.flags - {"unreceived"}) for send in found.sends]
+        found.notes.append(f"{destination.path}: events were dropped, so pages that it does not show may have been loaded")
+        found.complete = False
     return found
 
 
@@ -119,7 +129,7 @@ def _page_headers(source: QemuLog | None, probes: Sequence[ProbeLog], sections: 
     threads = source.threads_that_sync() if source else set()
     starts = [section.start for section in sections]
     for log in probes:
-        headers = [header for header in log.headers if header.value & PAGE_FLAGS and not header.value & _NO_FLAGS and window[0] <= header.time < window[1]]
+        headers = [header for header in log.headers if is_page_header(header.value) and window[0] <= header.time < window[1]]
         if threads:
             headers = [header for header in headers if header.thread in threads]
         if sections:

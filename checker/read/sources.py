@@ -17,6 +17,9 @@ _BLOCK = 1 << 20
 _STDIN = "-"
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\x00", "xz"))
 _SNIFFED_BYTES = 1 << 14
+_STREAM_MAGIC = b"QEVM"
+_SIMPLE_MAGIC = tuple(b"\xff" * 8 + (0xF2B177CB0AA429B4).to_bytes(8, order) for order in ("little", "big"))
+_QMP_KEYS = ('"QMP"', '"execute"', '"event"', '"return"')
 
 
 class Kind(Enum):
@@ -24,6 +27,9 @@ class Kind(Enum):
 
     NATIVE = "native trace"
     QEMU_LOG = "QEMU trace log"
+    SIMPLE_TRACE = "QEMU simple trace"
+    STREAM = "migration stream"
+    QMP_LOG = "QMP log"
     FTRACE = "ftrace text"
     RAM_COMPARISON = "comparison of guest memory"
     COMMAND_LINE = "QEMU command line"
@@ -37,7 +43,7 @@ def lines(path: str) -> Iterator[tuple[int, str]]:
     missing, empty or damaged, and :class:`TraceSyntaxError` at a byte that is not UTF-8 or a last line without an end.
     """
     number, rest, empty = 1, b"", True
-    for block in _blocks(path):
+    for block in blocks(path):
         empty = empty and not block
         block = rest + block
         end = block.rfind(b"\n") + 1
@@ -54,12 +60,17 @@ def lines(path: str) -> Iterator[tuple[int, str]]:
 
 def read_text(path: str) -> str:
     """A small file as a whole; its last line needs no end, and what is not UTF-8 is replaced."""
-    return b"".join(_blocks(path)).decode("utf-8", errors="replace")
+    return b"".join(blocks(path)).decode("utf-8", errors="replace")
 
 
 def recognise(path: str) -> Kind:
-    """What a file holds, by its first lines. A file that is not text, or empty, is :attr:`Kind.IGNORED`."""
-    block = next(_blocks(path), b"")
+    """What a file holds, by how it begins. A file that is neither text nor of a known binary form, or empty, is
+    :attr:`Kind.IGNORED`."""
+    block = next(blocks(path), b"")
+    if block.startswith(_SIMPLE_MAGIC):
+        return Kind.SIMPLE_TRACE
+    if block.startswith(_STREAM_MAGIC):
+        return Kind.STREAM
     if b"\0" in block[:_SNIFFED_BYTES]:
         return Kind.IGNORED
     return _recognise_lines(block[:_SNIFFED_BYTES].decode("utf-8", errors="replace").split("\n"))
@@ -72,6 +83,8 @@ def _recognise_lines(first: list[str]) -> Kind:
     for name, kind in (("qemu_log", Kind.QEMU_LOG), ("ftrace", Kind.FTRACE)):
         if any(line_parser(name).match(text) for text in said[:3]):
             return kind
+    if said and any(key in said[0] for key in _QMP_KEYS) and line_parser("qmp_log").match(said[0]):
+        return Kind.QMP_LOG
     if said and said[0].startswith("pfn\tclass\t"):
         return Kind.RAM_COMPARISON
     if said and len(said) <= 3 and "qemu-system" in said[0].split(" ")[0]:
@@ -91,7 +104,8 @@ def _decode(block: bytes, path: str, number: int) -> str:
         raise TraceSyntaxError(path, line, len(text) + 1, found, ("UTF-8 text",), text + "\N{REPLACEMENT CHARACTER}") from None
 
 
-def _blocks(path: str) -> Iterator[bytes]:
+def blocks(path: str) -> Iterator[bytes]:
+    """A file in blocks of bytes, decompressed. Raises :class:`TraceInputError` if it is missing or damaged."""
     try:
         if path == _STDIN:
             yield from _decompressed(sys.stdin.buffer, path)
