@@ -59,7 +59,3 @@ def main() -> None:
     except (ValueError, OSError) as error:
         click.echo(f"balloonproof: {error}", err=True)
         sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

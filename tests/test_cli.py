@@ -175,6 +175,19 @@ def test_convert_leaves_nothing_behind_when_it_fails(tmp_path: Path, small: Path
     assert [item.name for item in tmp_path.iterdir()] == ["small.trace"]
 
 
+def test_a_folder_without_logs_is_refused_by_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    assert error_of("check", str(folder)).startswith(f"balloonproof: {folder}: no files to read")
+
+
+def test_convert_into_a_folder_that_does_not_exist_names_the_folder(tmp_path: Path, small: Path) -> None:
+    folder = tmp_path / "missing"
+    error = error_of("convert", str(small), "-o", str(folder / "out.trace"))
+    assert error.startswith(f"balloonproof: no such file or folder: {folder}")
+    assert not folder.exists()
+
+
 def test_certificate_is_a_folder_of_obligations(tmp_path: Path) -> None:
     folder = tmp_path / "certificate"
     assert run("prove", "precopy", "--certificate", str(folder)).returncode == 0

@@ -18,6 +18,7 @@ def convert(paths: tuple[str, ...], output: Path) -> None:
 
     for path in paths:
         must_exist(path)
+    must_exist(str(output.parent))
     with progress_line() as say:
         say("reading")
         trace = read_trace(list(paths))

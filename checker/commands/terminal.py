@@ -43,7 +43,7 @@ def must_exist(path: str) -> None:
         return
     folder = Path(path).parent
     names = [item.name for item in folder.iterdir()] if folder.is_dir() else []
-    near = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.6)
     raise click.UsageError(f"no such file or folder: {path}" + (f": did you mean {folder / near[0]}?" if near else ""))
 
 

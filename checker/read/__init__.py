@@ -55,7 +55,8 @@ def read_trace(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]])
     if "-" in files:
         raise TraceInputError("-", "standard input holds one native trace, and is read by itself")
     if not files:
-        raise TraceInputError(str(paths), "no files to read")
+        name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(map(os.fspath, paths))
+        raise TraceInputError(name, "no files to read: expected the logs of one migration")
     kinds = [recognise(path) for path in files]
     if Kind.NATIVE not in kinds:
         if len(files) == 1 and kinds[0] is Kind.IGNORED:

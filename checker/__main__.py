@@ -1,0 +1,20 @@
+"""`balloonproof` and `python -m balloonproof.checker`: an interrupt is one line, also while the command line is still being imported."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from balloonproof.checker.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print("balloonproof: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
