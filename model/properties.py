@@ -76,7 +76,8 @@ HINT_SKIPS_PAGE = Property(
 
 MIGRATION_CAN_COMPLETE = Property(
     "migration-can-complete",
-    "From every reachable state a migration can complete: if the migration thread with its channels, the balloon driver and the balloon device go on, a store that has begun ends, "
+    "From every reachable state a migration can complete: if the migration thread with its channels, the balloon driver and the balloon device go on, "
+    "a store that has begun ends, "
     "a paused VM is resumed, and a migration that failed or was cancelled is started again.",
     "progress",
     lambda s, page: s.phase == Phase.COMPLETED,
