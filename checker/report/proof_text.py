@@ -36,12 +36,15 @@ def _evidence(result: ProofResult, verbose: bool) -> Iterator[str]:
     assert result.invariant is not None
     lemmas = result.invariant.lemmas
     yield f"  search      {result.states:,} states that one page can be in, {result.depth} steps deep; no bad one among them"
-    yield f"  invariant   {len(lemmas)} lemmas, inductive: {len(result.obligations)} obligations, found by Z3, each confirmed by {result.rechecked_by}"
+    own = len(result.obligations) - result.premise_checks
+    yield f"  invariant   {len(lemmas)} lemmas, inductive: {own} obligations, shown by Z3, each confirmed by {result.rechecked_by}"
     yield f"  premise     one page and a summarised queue stand for any number: {result.premise_checks} claims, confirmed likewise"
     for witness in result.witnesses:
         yield f"  witness     {witness.name}: shown in {len(witness.run) if witness.run else 0} steps"
     actions = len(result.configuration.system.actions) - len(result.impossible_actions)
     yield f"  witness     {actions} actions: each can happen"
+    for item in result.progress:
+        yield f"  progress    {item}"
     if result.impossible_actions:
         yield f"  never       with these settings these steps cannot happen: {', '.join(result.impossible_actions)}"
     if verbose:
