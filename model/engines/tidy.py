@@ -16,9 +16,6 @@ from balloonproof.model.engines.bounded import Run, RunStep
 from balloonproof.model.explicit import Explicit
 from balloonproof.model.terms import Term
 
-NEAR = 3
-"""How many steps away a plainer step is tried: past the few steps of a sync."""
-
 
 class _Executor:
     """Runs sequences of explicit steps on packed states."""
@@ -55,23 +52,16 @@ def tidy(run: Run, goal: Term) -> Run:
 
 
 def _plainer(executor: _Executor, start: int, moves: list[Move]) -> list[Move]:
-    """Replace steps by ones of actions that the system lists earlier, in the same place or a few steps from it."""
+    """Replace steps by ones of actions that the system lists earlier."""
     for index in range(len(moves)):
-        rest = [*moves[:index], *moves[index + 1 :]]
-        plainer = [move for move in executor.moves if executor.rank[move.step.action.name] < executor.rank[moves[index].step.action.name]]
-        plainer.sort(key=lambda move: executor.rank[move.step.action.name])
-        for place, other in itertools.product(_nearest(index, len(rest)), plainer):
-            if place != index and other.step.role != moves[index].step.role:
-                continue
-            changed = [*rest[:place], other, *rest[place:]]
+        for other in sorted(executor.moves, key=lambda move: executor.rank[move.step.action.name]):
+            if executor.rank[other.step.action.name] >= executor.rank[moves[index].step.action.name]:
+                break
+            changed = [*moves[:index], other, *moves[index + 1 :]]
             if executor.states(start, changed) is not None:
                 moves = changed
                 break
     return moves
-
-
-def _nearest(index: int, last: int) -> list[int]:
-    return sorted(range(max(0, index - NEAR), min(last, index + NEAR) + 1), key=lambda place: abs(place - index))
 
 
 def _switches(moves: Sequence[Move]) -> int:
