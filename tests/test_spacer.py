@@ -19,10 +19,11 @@ from balloonproof.model.terms import TRUE, disj
 SAFE = PRECOPY.configure({"dirty-log": "get-and-clear"})
 UNSAFE = PRECOPY.configure(without=["final-sync"])
 VARIANTS = [
-    PRECOPY.configure(),
     SAFE,
-    *(PRECOPY.configure(without=[guard.name]) for guard in PRECOPY.guards),
+    UNSAFE,
+    PRECOPY.configure(without=["clear-log-before-read"]),
     HINTING.configure(without=["done-on-cleanup"]),
+    HINTING.configure(without=["start-only-when-requested"]),
 ]
 
 
