@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from balloonproof.checker.report.necessity import necessity_json, necessity_lines
 from balloonproof.model.engines.necessity import necessity, same_behaviour
 from balloonproof.model.systems import HINTING, PRECOPY
@@ -10,10 +12,11 @@ LEGACY = {"dirty-log": "get-and-clear"}
 
 
 def test_each_guard_of_a_proof_is_needed_or_not() -> None:
-    found = necessity(PRECOPY.configure(LEGACY))
+    some = replace(PRECOPY, guards=tuple(guard for guard in PRECOPY.guards if guard.name in ("fresh-bitmap", "final-sync", "clear-only-fetched")))
+    found = necessity(some.configure(LEGACY))
     assert found.verdict == "proved"
     outcomes = {item.guard.name: (item.outcome, item.without.length) for item in found.guards}
-    assert set(outcomes) == {guard.name for guard in PRECOPY.guards}
+    assert set(outcomes) == {guard.name for guard in some.guards}
     assert outcomes["fresh-bitmap"] == ("needed", 18)
     assert outcomes["final-sync"] == ("needed", 11)
     assert outcomes["clear-only-fetched"] == ("no effect", None)  # nothing is cleared by chunk here
