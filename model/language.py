@@ -321,7 +321,7 @@ class Property:
 class System:
     """A protocol: the actions that can happen, what can be varied, and what is claimed.
 
-    `safe` are settings under which it is claimed, where its defaults are known to violate something.
+    `safe` are settings under which it is claimed, where its defaults are known to violate something.  `only` names the properties that `claiming` left.
     """
 
     name: str
@@ -332,6 +332,7 @@ class System:
     guards: tuple[Guard, ...]
     properties: tuple[Property, ...]
     safe: tuple[tuple[str, str], ...] = ()
+    only: tuple[str, ...] = ()
 
     def has_setting(self, name: str) -> bool:
         return any(item.name == name for item in self.settings)
@@ -342,7 +343,7 @@ class System:
         for name in sorted(wanted):
             if all(item.name != name for item in self.properties):
                 raise UnknownName(f"property of {self.name}", name, [item.name for item in self.properties])
-        return replace(self, properties=tuple(item for item in self.properties if item.name in wanted or item.kind == "sometimes"))
+        return replace(self, properties=tuple(item for item in self.properties if item.name in wanted or item.kind == "sometimes"), only=tuple(sorted(wanted)))
 
     def configure(self, settings: Mapping[str, str] | None = None, without: Iterable[str] = ()) -> Configuration:
         """This system with some settings changed and some guards removed; UnknownName if one does not exist."""
@@ -378,10 +379,10 @@ class Configuration:
         return guard not in self.removed
 
     def changed(self) -> list[str]:
-        """How this differs from the defaults, as command line words: `dirty-log=get-and-clear`, `without final-sync`."""
+        """How this differs from the defaults, in the command line's words: `dirty-log=get-and-clear`, `without final-sync`, `only no-page-lost`."""
         default = dict(self.system.configure().settings)
         words = [f"{name}={value}" for name, value in self.settings if default[name] != value]
-        return words + [f"without {name}" for name in sorted(self.removed)]
+        return words + [f"without {name}" for name in sorted(self.removed)] + [f"only {name}" for name in self.system.only]
 
     def __str__(self) -> str:
         return " ".join([self.system.name, *self.changed()])

@@ -67,7 +67,7 @@ def test_prove_json_is_versioned_and_complete() -> None:
     found = result["results"][0]
     assert found["verdict"] == "refuted"
     assert found["without"] == ["done-on-cleanup"]
-    assert {item["property"] for item in found["counterexamples"]} == {"no-page-lost", "hinted-pages-released"}
+    assert {item["property"] for item in found["counterexamples"]} == {"hinted-pages-released"}
     assert all(item["length"] == len(item["steps"]) for item in found["counterexamples"])
 
 
@@ -85,7 +85,14 @@ def test_prove_json_is_versioned_and_complete() -> None:
         (["check", str(TRACES / "recorded" / "r1_cancel_control"), "--system", "precpy"], "did you mean 'precopy'"),
         (["check", str(TRACES / "recorded" / "r1_cancel_control"), "--hide", "host.hnt"], "did you mean 'host.hint'"),
         (["prove", "precopy", "--trace", "x.trace"], "no counterexample"),
-        (["prove", "precopy", "hinting", "--certificate", "x"], "one configuration"),
+        (["prove", "precopy", "hinting", "--trace", "x"], "one configuration"),
+        (["prove"], "name a system"),
+        (["prove", "precopy", "--all"], "--all decides every system"),
+        (["prove", "--all", "--necessity"], "exclude each other"),
+        (["prove", "precopy", "--all-settings", "--certificate", "x"], "exclude each other"),
+        (["prove", "precopy", "--property", "no-page-lst"], "did you mean 'no-page-lost'"),
+        (["recheck", "no-such-folder"], "no such file or folder"),
+        (["recheck", str(TRACES)], "no manifest.json"),
     ],
 )
 def test_a_wrong_word_is_one_line_and_exit_2(words: list[str], near: str) -> None:

@@ -11,7 +11,7 @@ from strategies import levels
 
 from balloonproof.model import one_page
 from balloonproof.model.compiled import Layout, Move, compile_predicate
-from balloonproof.model.engines import premise, verdict
+from balloonproof.model.engines import certificate, premise, verdict
 from balloonproof.model.engines.bounded import Run
 from balloonproof.model.engines.premise import Claim, check_projection, check_queue, project, projection_claims, queue_claims, well_formed
 from balloonproof.model.engines.reachability import Reachable, States, contains, explore, holds
@@ -240,7 +240,7 @@ def test_it_is_sought_up_to_the_stated_length(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_claim_that_fails_leaves_nothing_proved(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = Claim("sevens-are-even", (("nothing is assumed", TRUE),))
-    monkeypatch.setattr(verdict, "queue_claims", lambda: [*queue_claims(), wrong])
+    monkeypatch.setattr(certificate, "queue_claims", lambda: [*queue_claims(), wrong])
     result = verdict.prove_system("precopy")
     assert result.verdict == "undecided"
     assert any(reason.startswith("sevens-are-even is not a step of the one-page system") for reason in result.reasons)

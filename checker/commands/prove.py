@@ -26,11 +26,19 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Decide every system, at its defaults and at its safe settings, and print the table.")
 @click.option("--all-settings", is_flag=True, help="Decide every combination of settings and print the table.")
 @click.option("--necessity", is_flag=True, help="For each guard: is the system still proved without it?")
+@click.option(
+    "--route",
+    type=click.Choice(["search", "spacer"]),
+    default="search",
+    show_default=True,
+    help="How: exact search and learned lemmas, or Horn clauses solved by Spacer.",
+)
+@click.option("--seconds", type=click.FloatRange(min=0.001), default=120.0, show_default=True, help="How long Spacer may take for one system.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the counterexample as a native trace.")
 @click.option("--certificate", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write the proofs' obligations as SMT-LIB 2 files.")
 def prove(
     names: tuple[str, ...], settings: tuple[str, ...], without: tuple[str, ...], claims: tuple[str, ...], output: str, verbose: bool,
-    everything: bool, all_settings: bool, necessity: bool, trace: Path | None, certificate: Path | None,
+    everything: bool, all_settings: bool, necessity: bool, route: str, seconds: float, trace: Path | None, certificate: Path | None,
 ) -> None:  # fmt: skip
     """Prove systems safe, or find their shortest counterexamples.
 
@@ -47,6 +55,8 @@ def prove(
         raise click.UsageError("--trace takes one configuration: name one system, without --all, --all-settings or --necessity")
     if certificate and (all_settings or necessity):
         raise click.UsageError(f"--certificate and {modes[0]} exclude each other")
+    if route == "spacer" and (modes or trace or certificate):
+        raise click.UsageError("--route spacer only gives verdicts: leave out --all, --all-settings, --necessity, --trace and --certificate")
     chosen = settings_of(settings)
     if everything:
         _prove_all(claims, output, certificate)
@@ -58,8 +68,10 @@ def prove(
         sys.exit(worst(prove_all_settings([item.system for item in configurations], chosen, without, output)))
     if necessity:
         _necessity(configurations, output)
-        return
-    _prove_each(configurations, output, verbose, trace, certificate)
+    elif route == "spacer":
+        _by_spacer(configurations, seconds, output, verbose)
+    else:
+        _prove_each(configurations, output, verbose, trace, certificate)
 
 
 def _configurations(names: tuple[str, ...], settings: dict[str, str], without: tuple[str, ...], claims: tuple[str, ...]) -> list[Configuration]:
@@ -135,6 +147,21 @@ def _necessity(configurations: list[Configuration], output: str) -> None:
     else:
         for result in results:
             for line in necessity_lines(result, width()):
+                click.echo(line)
+    sys.exit(worst(item.verdict for item in results))
+
+
+def _by_spacer(configurations: list[Configuration], seconds: float, output: str, verbose: bool) -> None:
+    from balloonproof.checker.report.second_route import spacer_json, spacer_lines
+    from balloonproof.model.engines.spacer import decide_by_spacer
+
+    with progress_line() as say:
+        results = [decide_by_spacer(item, seconds, say) for item in configurations]
+    if output == "json":
+        click.echo(json.dumps(spacer_json(results), indent=1))
+    else:
+        for result in results:
+            for line in spacer_lines(result, verbose):
                 click.echo(line)
     sys.exit(worst(item.verdict for item in results))
 

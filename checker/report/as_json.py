@@ -63,6 +63,7 @@ def proof_json(result: ProofResult) -> dict[str, Any]:
     """One configuration's verdict and its evidence."""
     return {
         **configuration_json(result.configuration),
+        "properties": list(result.properties),
         "verdict": result.verdict,
         "reasons": result.reasons,
         "counterexamples": [
@@ -76,6 +77,7 @@ def proof_json(result: ProofResult) -> dict[str, Any]:
             for item in result.counterexamples
         ],
         "witnesses": [{"name": item.name, "length": len(item.run) if item.run else None} for item in result.witnesses],
+        "progress": [{"name": item.name, "states": item.states, "stuck": item.stuck} for item in result.progress],
         "impossible_actions": result.impossible_actions,
         "states": result.states,
         "depth": result.depth,

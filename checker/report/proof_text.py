@@ -36,12 +36,15 @@ def _evidence(result: ProofResult, verbose: bool) -> Iterator[str]:
     assert result.invariant is not None
     lemmas = result.invariant.lemmas
     yield f"  search      {result.states:,} states that one page can be in, {result.depth} steps deep; no bad one among them"
-    yield f"  invariant   {len(lemmas)} lemmas, inductive: {len(result.obligations)} obligations, found by Z3, each confirmed by {result.rechecked_by}"
+    own = len(result.obligations) - result.premise_checks
+    yield f"  invariant   {len(lemmas)} lemmas, inductive: {own} obligations, shown by Z3, each confirmed by {result.rechecked_by}"
     yield f"  premise     one page and a summarised queue stand for any number: {result.premise_checks} claims, confirmed likewise"
     for witness in result.witnesses:
         yield f"  witness     {witness.name}: shown in {len(witness.run) if witness.run else 0} steps"
     actions = len(result.configuration.system.actions) - len(result.impossible_actions)
     yield f"  witness     {actions} actions: each can happen"
+    for item in result.progress:
+        yield f"  progress    {item}"
     if result.impossible_actions:
         yield f"  never       with these settings these steps cannot happen: {', '.join(result.impossible_actions)}"
     if verbose:
@@ -116,14 +119,19 @@ def _queue_change(explicit: Explicit, item: RunStep) -> list[str]:
 
 
 def _element(explicit: Explicit, values: Mapping[str, int], slot: int) -> str:
-    kind = explicit.variables[f"queue.{slot}.kind"].values[values[f"queue.{slot}.kind"]].lower()
+    kind = explicit.declared[f"queue.{slot}.kind"].values[_value(explicit, values, f"queue.{slot}.kind")].lower()
     if kind == "hint":
-        return f"hint of page {values[f'queue.{slot}.page']}"
+        return f"hint of page {_value(explicit, values, f'queue.{slot}.page')}"
     if kind == "stop":
         return "stop"
     if explicit.configuration.setting("command-id-buffer") == "shared":
-        return f"start (its id is read when it is taken; the shared buffer holds {_id(values['active'])})"
-    return f"start {_id(values[f'queue.{slot}.id'])}"
+        return f"start (its id is read when it is taken; the shared buffer holds {_id(_value(explicit, values, 'active'))})"
+    return f"start {_id(_value(explicit, values, f'queue.{slot}.id'))}"
+
+
+def _value(explicit: Explicit, values: Mapping[str, int], name: str) -> int:
+    """A variable's value; one that cannot change is not among `values`, but known."""
+    return values[name] if name in values else explicit.state().transaction.read(name).value
 
 
 def _id(number: int) -> str:
@@ -137,5 +145,5 @@ def final_state(run: Run) -> str:
     for name, sort in run.explicit.variables.items():
         if name.startswith("page0.") and name != "page0.holds_ring":
             shown.append(f"{name.removeprefix('page0.').replace('_', ' ')} {show_value(sort, last[name])}")
-    ring = ", holds the used ring" if last["page0.holds_ring"] else ""
+    ring = ", holds the used ring" if _value(run.explicit, last, "page0.holds_ring") else ""
     return ", ".join(shown) + ring

@@ -245,7 +245,10 @@ def _answers(items: Sequence[Obligation], ask: Callable[[Obligation], str], prog
 
 def ask_program(command: str, path: Path) -> str:
     """What a solver that reads SMT-LIB 2 prints when it is run on the file; OSError if it cannot be run."""
-    words = shlex.split(command)
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ValueError(f"--solver: {command}: {error}") from None
     if not words:
         raise ValueError("--solver: expected the command of a solver, found nothing")
     try:

@@ -1,0 +1,84 @@
+"""Lemmas that someone wrote, checked by induction: which hold at the start, which every step preserves, and a counterexample to induction where one does not.
+
+A lemma is written like any property, as a predicate of one page; all lemmas are assumed together.  A counterexample to induction is a step from a state that
+satisfies all of them into one that breaks one.  Its first state may be unreachable, so it is no error of the protocol
+by itself; as the exact search is at hand, it is said whether it is reachable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import z3
+
+from balloonproof.model.engines.induction import Lemma, broken_by, induction_solver
+from balloonproof.model.engines.reachability import explore
+from balloonproof.model.engines.z3_terms import Z3Terms, value_of
+from balloonproof.model.language import Configuration, Property
+from balloonproof.model.one_page import OnePage
+from balloonproof.model.terms import evaluate, negate, show_value
+
+
+@dataclass(frozen=True)
+class CounterexampleToInduction:
+    """`step` leads from `before`, where all lemmas hold, to `after`, where `lemma` does not; `step` is None if `before` is an initial state that breaks it."""
+
+    lemma: str
+    step: str | None
+    before: dict[str, str]
+    after: dict[str, str]
+    reachable: bool
+
+    def __str__(self) -> str:
+        if self.step is None:
+            return f"{self.lemma} does not hold in the initial state {_listed(self.before)}"
+        changed = {name: value for name, value in self.after.items() if value != self.before[name]}
+        known = "reachable: the lemma is false" if self.reachable else "unreachable: the lemma may be true, but needs another one to be proved"
+        return f"{self.step} breaks {self.lemma}: {_listed(changed)} after {_listed(self.before)} (a state that is {known})"
+
+
+def _listed(values: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def check_lemmas(configuration: Configuration, lemmas: Sequence[Property]) -> list[CounterexampleToInduction]:
+    """One counterexample to induction for each lemma and step that has one; none if the lemmas together are inductive."""
+    system, translate = OnePage(configuration), Z3Terms()
+    solver = induction_solver(system, translate)
+    written = [Lemma(item.name, system.predicate(item)) for item in lemmas]
+    found = []
+
+    def ask(lemma: Lemma, step: str | None, *parts: object) -> dict[str, int] | None:
+        solver.push()
+        solver.add(*parts)
+        answer = solver.check()
+        model = solver.model() if answer == z3.sat else None
+        values = {name: value_of(model, translate.variable(name, sort)) for name, sort in variables.items()} if model else None
+        solver.pop()
+        if answer not in (z3.sat, z3.unsat):
+            raise RuntimeError(f"Z3 could not decide {lemma} after {step or 'nothing'}: {answer}")
+        return values
+
+    inputs = {term.name: term.sort for step in system.steps for term in step.inputs.values()}
+    variables = {**system.variables, **inputs}
+    reachable = explore(system)
+    for lemma in written:
+        start = ask(lemma, None, translate.translate(system.initial), translate.translate(negate(lemma.term)))
+        if start:
+            shown = _shown(system, start)
+            found.append(CounterexampleToInduction(lemma.name, None, shown, shown, True))
+    solver.add(*(translate.translate(lemma.term) for lemma in written))
+    for lemma in written:
+        for step in system.steps:
+            question = broken_by(lemma, step)
+            state = ask(lemma, step.name, translate.translate(step.guard), translate.translate(question)) if question is not None else None
+            if state:
+                after = {**state, **{name: evaluate(term, state) for name, term in step.updates.items()}}
+                known = reachable.layout.pack(state) in reachable.states
+                found.append(CounterexampleToInduction(lemma.name, step.name, _shown(system, state), _shown(system, after), known))
+    return found
+
+
+def _shown(system: OnePage, values: dict[str, int]) -> dict[str, str]:
+    return {name: show_value(sort, values[name]) for name, sort in system.variables.items()}

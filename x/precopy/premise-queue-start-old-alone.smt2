@@ -1,6 +1,0 @@
-; the queue may be summarised: queue-start-old-alone
-(set-info :status unsat)
-(set-logic ALL)
-; cannot be popped
-(assert false)
-(check-sat)
