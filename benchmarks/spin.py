@@ -86,7 +86,10 @@ def balloonproof(settings: Mapping[str, str]) -> Outcome:
     result = subprocess.run([sys.executable, "-m", "balloonproof.checker.cli", "prove", "hinting", *words], capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started
     states = re.search(r"([\d,]+) states", result.stdout)
-    return Outcome({0: "proved", 1: "refuted"}.get(result.returncode, "undecided"), seconds, int(states[1].replace(",", "")) if states else 0)
+    verdict = {0: "proved", 1: "refuted"}.get(result.returncode, "undecided")
+    if f": {verdict}" not in result.stdout:
+        raise RuntimeError(f"balloonproof prove: expected a verdict, found {(result.stderr or result.stdout).strip()!r}")
+    return Outcome(verdict, seconds, int(states[1].replace(",", "")) if states else 0)
 
 
 def compare(settings: Mapping[str, str], pages: Sequence[int]) -> bool:

@@ -11,6 +11,7 @@ import click
 from balloonproof.checker.commands.check import check
 from balloonproof.checker.commands.convert import convert
 from balloonproof.checker.commands.export import export
+from balloonproof.checker.commands.mutate import mutate
 from balloonproof.checker.commands.prove import prove
 from balloonproof.checker.commands.recheck import recheck
 from balloonproof.checker.commands.systems import schema, systems
@@ -37,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (check, convert, export, prove, recheck, schema, systems):
+for command in (check, convert, export, mutate, prove, recheck, schema, systems):
     cli.add_command(command)
 
 

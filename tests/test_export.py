@@ -6,6 +6,8 @@ import io
 import itertools
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -356,6 +358,36 @@ def test_no_variable_is_idle(number: int) -> None:
     changed = {name for step in system.steps for name in step.updates}
     assert all(item.name in changed or item.initial is None for item in system.variables)
     assert all(step.updates for step in system.steps)
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "balloonproof.checker.cli", "export", *words], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [
+        (["hintin", "--format", "tla"], "did you mean 'hinting'"),
+        (["hinting", "--format", "smt"], "did you mean 'smt2'"),
+        (["hinting", "--format", "tla", "--set", "dirty-lg=manual"], "did you mean 'dirty-log'"),
+        (["hinting", "--format", "vmt", "--reading", "one_page"], "did you mean 'one-page'"),
+        (["hinting", "--format", "vmt", "--pages", "2"], "--reading explicit"),
+        (["hinting", "--format", "vmt", "--reading", "explicit", "--pages", "0"], "pages: expected at least 1, found 0"),
+        (["hinting", "--format", "tla", "-o", "two-words.tla"], "found 'two-words'"),
+    ],
+)
+def test_a_wrong_word_is_one_line_and_exit_2(words: list[str], near: str) -> None:
+    result = run(*words)
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert near in result.stderr
+
+
+def test_a_file_is_what_is_printed(tmp_path: Path) -> None:
+    for each in FORMATS:
+        path = tmp_path / f"Precopy.{each}"
+        assert run("precopy", "--format", each, "-o", str(path)).returncode == 0
+        assert path.read_text() == run("precopy", "--format", each).stdout
+    assert len(list(tmp_path.iterdir())) == len(FORMATS)
 
 
 if __name__ == "__main__":
