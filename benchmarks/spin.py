@@ -46,9 +46,9 @@ class Outcome:
         return self.verdict in ("proved", "refuted")
 
 
-def spin(pages: int, settings: Mapping[str, str]) -> Outcome:
+def spin(pages: int, settings: Mapping[str, str], slots: int = SLOTS, ids: int = IDS) -> Outcome:
     """Generate, compile and run SPIN's verifier."""
-    macros = [f"-DPAGES={pages}", f"-DSLOTS={SLOTS}", f"-DIDS={IDS}", *(MACROS[item] for item in settings.items())]
+    macros = [f"-DPAGES={pages}", f"-DSLOTS={slots}", f"-DIDS={ids}", *(MACROS[item] for item in settings.items())]
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(MODEL, folder)
