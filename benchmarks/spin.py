@@ -83,7 +83,7 @@ def balloonproof(settings: Mapping[str, str]) -> Outcome:
     """`balloonproof prove hinting`, a process of its own as SPIN's are."""
     words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
     started = time.perf_counter()
-    result = subprocess.run([sys.executable, "-m", "balloonproof.checker.cli", "prove", "hinting", *words], capture_output=True, text=True, check=False)
+    result = subprocess.run([sys.executable, "-m", "balloonproof.checker", "prove", "hinting", *words], capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started
     states = re.search(r"([\d,]+) states", result.stdout)
     verdict = {0: "proved", 1: "refuted"}.get(result.returncode, "undecided")

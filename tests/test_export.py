@@ -371,7 +371,7 @@ def test_no_variable_is_idle(number: int) -> None:
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "balloonproof.checker.cli", "export", *words], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-m", "balloonproof.checker", "export", *words], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,6 @@ def test_the_report_counts_and_names_them() -> None:
 
 @pytest.mark.parametrize(("words", "near"), [(["precpy"], "did you mean 'precopy'"), (["precopy", "--set", "dirty-lg=manual"], "did you mean 'dirty-log'")])
 def test_a_wrong_word_is_one_line_and_exit_2(words: list[str], near: str) -> None:
-    result = subprocess.run([sys.executable, "-m", "balloonproof.checker.cli", "mutate", *words], capture_output=True, text=True, check=False)
+    result = subprocess.run([sys.executable, "-m", "balloonproof.checker", "mutate", *words], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert near in result.stderr
