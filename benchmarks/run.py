@@ -68,7 +68,7 @@ def checking() -> Iterable[str]:
     yield f"reading b_hint_q10: {seconds:.1f} s for {len(trace.events):,} events"
     follow = timed(lambda: check_trace(trace, configuration_of(trace)))
     yield f"following it: {follow:.1f} s, {len(trace.events) / follow:,.0f} events/s"
-    help_time = timed(lambda: subprocess.run([sys.executable, "-m", "balloonproof.checker.cli", "--help"], capture_output=True, check=True))
+    help_time = timed(lambda: subprocess.run([sys.executable, "-m", "balloonproof.checker", "--help"], capture_output=True, check=True))
     yield f"balloonproof --help: {help_time:.2f} s"
 
 
