@@ -7,7 +7,9 @@ import json
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,6 +23,7 @@ from balloonproof.model.language import Property
 from balloonproof.model.state import Owner
 from balloonproof.model.systems import find_system
 
+SCHEMA = Path(__file__).parent.parent / "checker" / "report" / "results.schema.json"
 PRECOPY = find_system("precopy")
 
 
@@ -131,6 +134,7 @@ def test_the_report_counts_and_names_them() -> None:
     for mutant, outcome in small().survivors:
         assert str(mutant) in text if outcome.premise_fails else f"{mutant.step.name}: {mutant.part}" in text
     found = json.loads(json.dumps(mutation_json(small())))
+    jsonschema.validate(found, json.loads(SCHEMA.read_text()))
     assert (found["format"], found["version"]) == ("balloonproof mutate", 1)
     assert len(found["mutants"]) == len(small().outcomes)
 
