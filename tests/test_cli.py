@@ -30,7 +30,7 @@ observed migration.start migration.sync-end migration.send migration.stop-vm mig
 
 
 def run(*words: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "balloonproof.checker.cli", *words], capture_output=True, text=True, input=text, check=False)
+    return subprocess.run([sys.executable, "-m", "balloonproof.checker", *words], capture_output=True, text=True, input=text, check=False)
 
 
 def error_of(*words: str) -> str:
