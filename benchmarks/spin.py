@@ -46,9 +46,9 @@ class Outcome:
         return self.verdict in ("proved", "refuted")
 
 
-def spin(pages: int, settings: Mapping[str, str]) -> Outcome:
+def spin(pages: int, settings: Mapping[str, str], slots: int = SLOTS, ids: int = IDS) -> Outcome:
     """Generate, compile and run SPIN's verifier."""
-    macros = [f"-DPAGES={pages}", f"-DSLOTS={SLOTS}", f"-DIDS={IDS}", *(MACROS[item] for item in settings.items())]
+    macros = [f"-DPAGES={pages}", f"-DSLOTS={slots}", f"-DIDS={ids}", *(MACROS[item] for item in settings.items())]
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(MODEL, folder)
@@ -86,7 +86,10 @@ def balloonproof(settings: Mapping[str, str]) -> Outcome:
     result = subprocess.run([sys.executable, "-m", "balloonproof.checker", "prove", "hinting", *words], capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started
     states = re.search(r"([\d,]+) states", result.stdout)
-    return Outcome({0: "proved", 1: "refuted"}.get(result.returncode, "undecided"), seconds, int(states[1].replace(",", "")) if states else 0)
+    verdict = {0: "proved", 1: "refuted"}.get(result.returncode, "undecided")
+    if f": {verdict}" not in result.stdout:
+        raise RuntimeError(f"balloonproof prove: expected a verdict, found {(result.stderr or result.stdout).strip()!r}")
+    return Outcome(verdict, seconds, int(states[1].replace(",", "")) if states else 0)
 
 
 def compare(settings: Mapping[str, str], pages: Sequence[int]) -> bool:

@@ -11,6 +11,7 @@ import click
 from balloonproof.checker.commands.check import check
 from balloonproof.checker.commands.convert import convert
 from balloonproof.checker.commands.export import export
+from balloonproof.checker.commands.mutate import mutate
 from balloonproof.checker.commands.prove import prove
 from balloonproof.checker.commands.races import races
 from balloonproof.checker.commands.recheck import recheck
@@ -38,7 +39,7 @@ def cli() -> None:
     """
 
 
-for command in (check, convert, export, prove, races, recheck, schema, systems):
+for command in (check, convert, export, mutate, prove, races, recheck, schema, systems):
     cli.add_command(command)
 
 

@@ -181,27 +181,39 @@ def well_formed(explicit: Explicit, state: ExplicitState) -> Term:
 def projection_claims(configuration: Configuration) -> Iterator[Claim]:
     """Claim 1: one claim for the initial states, one for each explicit step and one for each property."""
     one = OnePage(configuration)
-    explicit = Explicit(configuration, FOUR_PAGES if any(step.role == "sibling" for step in one.steps) else THREE_PAGES)
+    explicit = explicit_instance(one)
     before = explicit.state()
     seen = project(explicit, before)
     assumed = well_formed(explicit, before)
     starts = conj(assumed, *(equal(seen[name], term) for name, term in _initial_values(one).items()))
     yield Claim("initial", (("an explicit initial state", explicit.initial), ("is seen otherwise", negate(starts))))
     for step in explicit.steps:
-        after = explicit.state(step.updates)
-        later = project(explicit, after)
-        ways = [_is_step(one, way, seen, later, explicit, step) for way in _counterparts(explicit, one, step)]
-        if step.action.name in one.unnoticed and step.role != "page0":
-            ways.append(conj(*(equal(seen[name], later[name]) for name in one.variables)))
-        explained = conj(disj(*ways), well_formed(explicit, after))
-        parts = (("a well-formed state", assumed), (f"guard of {step.name}", step.guard), ("is no step of the one-page system", negate(explained)))
-        yield Claim(step.name, parts)
+        yield step_claim(one, explicit, step, seen, assumed)
     mapping = {variable(name, sort): seen[name] for name, sort in one.variables.items()}
     for item in configuration.system.properties:
         if item.kind != "always":
             continue  # a witness is an explicit run, whatever the one-page system says
         differs = negate(equal(explicit.predicate(item), substitute(one.predicate(item), mapping)))
         yield Claim(f"property {item.name}", (("a well-formed state", assumed), ("is judged otherwise by one page", differs)))
+
+
+def explicit_instance(one: OnePage) -> Explicit:
+    """The instance whose pages show every position that a page can have towards the observed one."""
+    return Explicit(one.configuration, FOUR_PAGES if any(step.role == "sibling" for step in one.steps) else THREE_PAGES)
+
+
+def step_claim(one: OnePage, explicit: Explicit, step: Step, seen: dict[str, Term], assumed: Term) -> Claim:
+    """The claim that the explicit `step` is a step of `one`; `seen` is what page 0 sees before it, `assumed` that the state is well formed."""
+    after = explicit.state(step.updates)
+    later = project(explicit, after)
+    ways = [_is_step(one, way, seen, later, explicit, step) for way in _counterparts(explicit, one, step)]
+    if step.action.name in one.unnoticed and step.role != "page0":
+        ways.append(conj(*(equal(seen[name], later[name]) for name in one.variables)))
+    explained = conj(disj(*ways), well_formed(explicit, after))
+    return Claim(
+        step.name,
+        (("a well-formed state", assumed), (f"guard of {step.name}", step.guard), ("is no step of the one-page system", negate(explained))),
+    )
 
 
 def check_projection(configuration: Configuration) -> Iterator[tuple[str, PremiseFailure | None]]:

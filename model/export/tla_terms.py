@@ -70,7 +70,7 @@ class TlaTerms:
         return [part for part in order if uses.get(part, 0) > 1 and sizes[part] >= _SHARED]
 
     def _lines(self, term: Term, indent: int) -> str:
-        text = self._inline(term)
+        text = self.inline(term)
         if indent + len(text) <= WIDTH or term in self.shared:
             return text
         match term.op:
@@ -84,7 +84,8 @@ class TlaTerms:
                 return f"~({self._lines(term.args[0], indent + 2)})"
         return text
 
-    def _inline(self, term: Term) -> str:
+    def inline(self, term: Term) -> str:
+        """`term` on one line."""
         if term in self.shared:
             return self.shared[term]
         match term.op:
@@ -102,13 +103,13 @@ class TlaTerms:
             case "or":
                 return " \\/ ".join(map(self._operand, term.args))
             case "eq":
-                return " = ".join(f"({self._inline(part)})" if part.op == "not" else self._operand(part) for part in term.args)
-        condition, then, otherwise = map(self._inline, term.args)
+                return " = ".join(f"({self.inline(part)})" if part.op == "not" else self._operand(part) for part in term.args)
+        condition, then, otherwise = map(self.inline, term.args)
         return f"IF {condition} THEN {then} ELSE {otherwise}"
 
     def _operand(self, term: Term) -> str:
         """`term` as part of a larger expression: in parentheses unless nothing can be mistaken."""
-        text = self._inline(term)
+        text = self.inline(term)
         plain = term in self.shared or term.op in ("const", "var") or (term.op == "not" and text.startswith("~"))
         return text if plain else f"({text})"
 
