@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from balloonproof.checker.explain import PageView, events_by_page, forbidding_guards, is_stale, lost_at, needed, telling
+from balloonproof.checker.licence import stale_hints
 from balloonproof.checker.monitor import Judgement, Monitor
 from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS, UnusableEvent
 from balloonproof.checker.read import Event, Source, Trace, read_trace
@@ -146,6 +147,8 @@ def check_trace(trace: Trace, configuration: Configuration, progress: Progress =
     monitor.finish()
     progress("explaining")
     findings = _findings(monitor, trace)
+    if not any(item.kind in ("impossible", "violated") for item in findings):
+        findings = [*stale_hints(monitor, trace), *findings]
     kinds = {item.kind for item in findings}
     verdict = REJECT if kinds & {"impossible", "violated"} else INCONCLUSIVE if "undecided" in kinds or reasons else ACCEPT
     return Report(

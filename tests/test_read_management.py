@@ -88,7 +88,7 @@ def test_what_was_recorded_is_inferred_and_said(
 
 def test_a_dirty_ring_has_no_manual_protection(tmp_path: Path) -> None:
     trace = read(tmp_path, src=SOURCE, cmd=COMMAND.format("kvm,dirty-ring-size=4096", "id=b"))
-    assert trace.header.settings["dirty-log"] in ("dirty-ring", "get-and-clear")
+    assert trace.header.settings["dirty-log"] in ("ring", "get-and-clear")
     assert "KVM with a dirty ring" in trace.notes[-1]
 
 

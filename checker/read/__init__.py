@@ -55,7 +55,7 @@ def read_trace(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]])
     if "-" in files:
         raise TraceInputError("-", "standard input holds one native trace, and is read by itself")
     if not files:
-        name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(map(os.fspath, paths))
+        name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(os.fspath(path) for path in paths)
         raise TraceInputError(name, "no files to read: expected the logs of one migration")
     kinds = [recognise(path) for path in files]
     if Kind.NATIVE not in kinds:
