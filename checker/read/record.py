@@ -123,7 +123,7 @@ def _add_log(record: _Record, log: QemuLog) -> None:
 def _build(record: _Record) -> Trace:
     source, notes = record.source, record.notes
     windows = attempts(source)
-    record.probes = [probes for log in record.probes if (probes := _by_source_clock(log, source, notes)) is not None]
+    record.probes, fitted = _by_source_clock(record.probes, source, notes)
     sends = _all_sends(record, windows)
     pages = _guest_pages(record, sends)
     parts = [_send_events(sends, pages)]
@@ -135,26 +135,35 @@ def _build(record: _Record) -> Trace:
     if record.qmp is not None:
         parts.append(_from_qmp(record.qmp, source, notes))
     parts += [probe_events(probes, threads, pages) for probes in record.probes]
+    moved = [probe_events(probes, threads, pages) for probes in fitted]
+    parts += moved
     for guest in record.guests:
         parts.append(guest_events(guest, [placed for part in parts for placed in part.placed]))
-    return _assemble(record, parts, pages)
+    trace = _assemble(record, parts, pages)
+    trace.estimated = tuple(sorted(set().union(*(part.observed for part in moved))))
+    return trace
 
 
-def _by_source_clock(log: ProbeLog, source: QemuLog | None, notes: list[str]) -> ProbeLog | None:
-    """Host probes by the clock of the source's log; None, with a note, if their clock cannot be brought to it."""
-    if source is None:
-        return log
-    alignment = probes_to_log(log, source)
-    if _overlaps(log, source) and (alignment is None or alignment.is_same_clock):
-        if alignment is not None:
-            within = (abs(alignment.shift) + alignment.error) / 1e6
-            notes.append(f"{log.path}: by the clock of {source.path}, as pages and syncs show to within {within:.3f} ms")
-        return log
-    if alignment is None:
-        notes.append(f"{log.path}: its clock is not that of {source.path}, so its times mean nothing: not used")
-        return None
-    notes.append(f"{log.path}: {_shift_note(alignment, source.path)}")
-    return shifted(log, alignment.shift)
+def _by_source_clock(logs: Sequence[ProbeLog], source: QemuLog | None, notes: list[str]) -> tuple[list[ProbeLog], list[ProbeLog]]:
+    """Host probes by the clock of the source's log: those that have it, and those whose times were moved to it.
+
+    One whose clock cannot be brought to it is left out, with a note.
+    """
+    same: list[ProbeLog] = []
+    moved: list[ProbeLog] = []
+    for log in logs:
+        alignment = probes_to_log(log, source) if source is not None else None
+        if source is None or (_overlaps(log, source) and (alignment is None or alignment.is_same_clock)):
+            same.append(log)
+            if alignment is not None and source is not None:
+                within = (abs(alignment.shift) + alignment.error) / 1e6
+                notes.append(f"{log.path}: by the clock of {source.path}, as pages and syncs show to within {within:.3f} ms")
+        elif alignment is None:
+            notes.append(f"{log.path}: its clock is not that of {source.path}, so its times mean nothing: not used")
+        else:
+            notes.append(f"{log.path}: {_shift_note(alignment, source.path)}")
+            moved.append(shifted(log, alignment.shift))
+    return same, moved
 
 
 def _shift_note(alignment: Alignment, path: str) -> str:
