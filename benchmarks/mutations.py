@@ -26,8 +26,8 @@ from balloonproof.checker.read.sources import Kind, lines, recognise
 from balloonproof.grammar import TraceInputError, TraceSyntaxError
 from balloonproof.model.language import UnknownName
 
-RECORDED = Path(__file__).parents[1] / "traces"
-SMALL = (RECORDED / "hand" / "lost_write.accept.trace", RECORDED / "hand" / "stale_start.accept.trace", RECORDED / "recorded" / "h1_control_write_after_used")
+TRACES = Path(__file__).parents[1] / "traces"
+SMALL = (TRACES / "hand" / "lost_write.accept.trace", TRACES / "hand" / "stale_start.accept.trace", TRACES / "recorded" / "h1_control_write_after_used")
 CHANGED = (Kind.NATIVE, Kind.QEMU_LOG, Kind.FTRACE, Kind.QMP_LOG, Kind.RAM_COMPARISON)
 _NUMBER = re.compile(r"0x[0-9a-f]+")
 
