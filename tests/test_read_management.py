@@ -118,6 +118,13 @@ def test_qmp_stands_in_for_what_the_log_does_not_show(tmp_path: Path) -> None:
     assert any("5 events stand in for lines" in note for note in trace.notes)
 
 
+def test_a_log_of_a_migration_whose_start_is_missing_is_refused(tmp_path: Path) -> None:
+    syncs = [line for line in SOURCE.splitlines(keepends=True) if "sync" in line]
+    (tmp_path / "src").write_text("".join(syncs))
+    with pytest.raises(TraceSyntaxError, match=r"before any migration\.start"):
+        check(str(tmp_path))
+
+
 def test_qmp_adds_nothing_where_the_log_shows_it(tmp_path: Path) -> None:
     alone = names(read(tmp_path, src=SOURCE))
     qmp = happened("MIGRATION", 100, 11, status="setup") + happened("STOP", 100, 612)
