@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from balloonproof.checker.explain import PageView, events_by_page, forbidding_guards, is_stale, lost_at, needed, telling
+from balloonproof.checker.licence import stale_hints
 from balloonproof.checker.monitor import Judgement, Monitor
 from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS, UnusableEvent
 from balloonproof.checker.read import Event, Source, Trace, read_trace
@@ -51,6 +52,8 @@ def check_paths(
     report = check_trace(trace, configuration, progress)
     if report.verdict == REJECT and guest_clock_decides(report):
         report = _without_guest_clock(trace, configuration, report, progress)
+    if report.verdict == REJECT and trace.estimated:
+        report = _without(trace, trace.estimated, configuration, "the fitted clock of host probes", progress)
     report.seconds = time.perf_counter() - started
     report.name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(os.fspath(path) for path in paths)
     return report
@@ -70,7 +73,7 @@ def hidden(trace: Trace, names: Sequence[str]) -> Trace:
             raise UnknownName("event", name, sorted(known))
     observed = {name for name in known if trace.header.observes(name)} | {name for name in trace.header.observed if not name.endswith("*")}
     header = replace(trace.header, observed=tuple(sorted(name for name in observed if not is_hidden(name))))
-    return Trace(header, _Kept(trace.events, is_hidden), trace.notes)
+    return Trace(header, _Kept(trace.events, is_hidden), trace.notes, trace.estimated)
 
 
 @dataclass(frozen=True)
@@ -107,11 +110,17 @@ def guest_clock_decides(report: Report) -> bool:
 
 def _without_guest_clock(trace: Trace, configuration: Configuration, report: Report, progress: Progress) -> Report:
     """Check again without what the guest logged by its own clock; a reject that needs it is not one."""
-    guest = [name for name in ("guest.hint", "guest.start", "guest.stop") if trace.header.observes(name)]
-    again = check_trace(hidden(trace, guest), configuration, progress)
+    return _without(
+        trace, [name for name in ("guest.hint", "guest.start", "guest.stop") if trace.header.observes(name)], configuration, "the guest's clock", progress
+    )
+
+
+def _without(trace: Trace, names: Sequence[str], configuration: Configuration, clock: str, progress: Progress) -> Report:
+    """Check again without events that are placed by some clock, after a reject: if that needs them, it is not one."""
+    again = check_trace(hidden(trace, names), configuration, progress)
     if again.verdict != REJECT:
         again.verdict = INCONCLUSIVE
-        again.reasons = [*again.reasons, "rejected only if the guest's clock is taken at its word: its events were left out"]
+        again.reasons = [*again.reasons, f"rejected only if {clock} is taken at its word: its events were left out"]
     return again
 
 
@@ -146,6 +155,8 @@ def check_trace(trace: Trace, configuration: Configuration, progress: Progress =
     monitor.finish()
     progress("explaining")
     findings = _findings(monitor, trace)
+    if not any(item.kind in ("impossible", "violated") for item in findings):
+        findings = [*stale_hints(monitor, trace), *findings]
     kinds = {item.kind for item in findings}
     verdict = REJECT if kinds & {"impossible", "violated"} else INCONCLUSIVE if "undecided" in kinds or reasons else ACCEPT
     return Report(

@@ -98,10 +98,11 @@ class Vocabulary:
         """Where an action that the trace does not always show may have happened unseen.
 
         A write that sets the page's dirty bit is always logged as guest.dirty (QEMU memory_notdirty_write_access); one to a page
-        that is dirty already is not.
+        that is dirty already is not.  With TCG's own dirty memory, it is the TLB entry that notices the write, or does not.
         """
         if action in COARSE_NAMES["guest.dirty"] and self.header.observes("guest.dirty"):
-            return cell("page.logged")
+            tcg = dict(self.configuration.settings).get("dirty-log") == "tcg"
+            return negate(cell("page.armed")) if tcg else cell("page.logged")
         return TRUE
 
     def knows(self, name: str) -> bool:

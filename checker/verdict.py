@@ -12,6 +12,10 @@ from balloonproof.model.language import Configuration
 ACCEPT, REJECT, INCONCLUSIVE = VERDICTS = ("accept", "reject", "inconclusive")
 
 
+HINTS_IN_THEIR_ROUND = "hints-in-their-round"
+"""A rule that only logs of a real host are asked about: the host honours a hint in the round that queued it, or not at all."""
+
+
 class Telling(NamedTuple):
     """One line of a finding's history: a step or an event in words, and where the trace shows it (None: it does not)."""
 

@@ -29,6 +29,12 @@ SAMPLES = {
         "21463@1795404617.010540:runstate_set current_run_state 9 (running) new_state 7 (finish-migrate)",
         "21399@1795404607.254341:virtqueue_pop vq 0x561899c5b1b0 elem 0x561898f182c0 in_num 1 out_num 0",
     ],
+    "qmp_log": [
+        '1795404610.434644 > {"execute": "migrate", "arguments": {"uri": "unix:mig.mig"}}',
+        '1795404610.435502 < {"return": {}}',
+        '{"timestamp": {"seconds": 1795404610, "microseconds": 435224}, "event": "STOP"}',
+        '12 {"QMP": {"version": {}}}',
+    ],
     "ftrace": [
         PROBE + "precopy: (0x561873bf7330) list=0x561874c876d0 reason=1",
         PROBE + "put_be64: (0x561873a5f8b0) f=0x561899a9f2d0 v=0x1022",
@@ -174,6 +180,6 @@ def test_fields_hold_the_text_of_the_line() -> None:
 
 
 def test_every_kind_of_line_is_listed_by_its_literal_name() -> None:
-    for name in ("qemu_log", "ftrace"):
+    for name in ("qemu_log", "qmp_log", "ftrace"):
         for kind in line_parser(name).kinds:
             assert re.fullmatch(r"[a-z_0-9]+", kind)

@@ -275,3 +275,17 @@ def test_the_stream_of_an_attempt_tells_its_zero_pages_too(tmp_path: Path) -> No
     assert sends == ["0.000031 migration.send pages=0x0", "0.000031 migration.send pages=0x1 zero", "0.000033 migration.send pages=0x3"]
     assert trace.header.observes("migration.send")
     assert trace.header.pages == 64
+
+
+@pytest.mark.parametrize(("loaded", "words"), [([0, 1, 3], "its 3 pages are those that"), ([0, 3], "another one from page 2 on: the stream is taken")])
+def test_a_stream_is_compared_with_what_the_destination_loaded(tmp_path: Path, loaded: list[int], words: str) -> None:
+    pages: list[Page] = [("pc.ram", 0, "normal"), ("pc.ram", 1, "zero"), ("pc.ram", 3, "normal")]
+    flags = {0: 0x08, 1: 0x22, 3: 0x28}
+    destination: list[SimpleEvent] = [(5_000, "runstate_set", [0, "debug", 1, "inmigrate"]), (41_000, "ram_load_start", []), (41_500, "ram_load_start", [])]
+    destination += [(42_000, "ram_load_loop", ["pc.ram", page << 12, flags[page], 0x7F00]) for page in loaded]
+    (tmp_path / "source").write_bytes(simple_trace(SOURCE))
+    (tmp_path / "destination").write_bytes(simple_trace(destination))
+    (tmp_path / "mig.bin").write_bytes(stream([pages]))
+    trace = read_trace(tmp_path)
+    assert any(words in note for note in trace.notes)
+    assert [event.pages[0][0] for event in trace.events if event.name == "migration.send"] == [0, 1, 3]

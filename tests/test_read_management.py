@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from balloonproof.checker import check
 from balloonproof.checker.read import Trace, TraceInputError, TraceSyntaxError, format_event, read_trace
 from balloonproof.checker.read.qmp import read_qmp_log
 
@@ -88,7 +89,7 @@ def test_what_was_recorded_is_inferred_and_said(
 
 def test_a_dirty_ring_has_no_manual_protection(tmp_path: Path) -> None:
     trace = read(tmp_path, src=SOURCE, cmd=COMMAND.format("kvm,dirty-ring-size=4096", "id=b"))
-    assert trace.header.settings["dirty-log"] in ("dirty-ring", "get-and-clear")
+    assert trace.header.settings["dirty-log"] in ("ring", "get-and-clear")
     assert "KVM with a dirty ring" in trace.notes[-1]
 
 
@@ -115,6 +116,13 @@ def test_qmp_stands_in_for_what_the_log_does_not_show(tmp_path: Path) -> None:
         "0.000890 migration.complete",
     ]
     assert any("5 events stand in for lines" in note for note in trace.notes)
+
+
+def test_a_log_of_a_migration_whose_start_is_missing_is_refused(tmp_path: Path) -> None:
+    syncs = [line for line in SOURCE.splitlines(keepends=True) if "sync" in line]
+    (tmp_path / "src").write_text("".join(syncs))
+    with pytest.raises(TraceSyntaxError, match=r"before any migration\.start"):
+        check(str(tmp_path))
 
 
 def test_qmp_adds_nothing_where_the_log_shows_it(tmp_path: Path) -> None:
@@ -190,8 +198,21 @@ def test_a_clock_that_counts_from_another_moment_is_brought_to_the_sources(tmp_p
     assert abs(notices[0] - 101_000) <= 15_000
     assert abs(notices[1] - notices[0] - 94_000) <= 1
     assert found
+    assert trace.estimated == (() if begin == 0 else ("migration.notify",))
     words = "by the clock of" if begin == 0 else "times moved by"
     assert any(words in note for note in trace.notes)
+
+
+@pytest.mark.parametrize(("begin", "verdict"), [(0, "reject"), (37, "inconclusive")])
+def test_a_reject_that_hangs_on_a_fitted_clock_is_not_given(tmp_path: Path, begin: int, verdict: str) -> None:
+    late = f"{THREAD}{100 + begin}.000800: hint_clear: (0x1) start=0x400 npages=1024\n"  # after the VM has stopped
+    final = "2@100.000650:migration_bitmap_sync_start \n2@100.000700:migration_bitmap_sync_end dirty_pages 0\n2@100.000900:migrate_set"
+    (tmp_path / "src").write_text(SOURCE.replace("2@100.000900:migrate_set", final))
+    (tmp_path / "up").write_text(probes(begin) + late)
+    (tmp_path / "cmd").write_text(COMMAND.format("tcg", "free-page-hint=on").replace("256", "8"))
+    report = check(str(tmp_path))
+    assert report.verdict == verdict
+    assert any("fitted clock" in reason for reason in report.reasons) == (begin != 0)
 
 
 def test_probes_of_another_migration_are_not_used(tmp_path: Path) -> None:

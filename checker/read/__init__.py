@@ -2,8 +2,10 @@
 
 - :mod:`~balloonproof.checker.read.events`: what a trace is.
 - :mod:`~balloonproof.checker.read.native`: the native format; :mod:`~balloonproof.checker.read.record`: foreign logs
-  of one migration, merged, from ``qemu`` (logs of either side), ``probes`` (ftrace text), ``sends`` (which pages were
-  sent when), ``host`` and ``guest`` (events of either side), ``comparison`` (the truth, if memory was compared).
+  of one migration, merged: files from ``qemu`` and ``simple`` (traces of either side), ``stream`` (the bytes sent),
+  ``probes`` (ftrace text), ``qmp``, ``comparison`` (the truth, if memory was compared); events from ``sends`` (which
+  pages were sent when, in which of the ``attempts``), ``host``, ``guest`` and ``management``; ``clocks`` brings times
+  together, and ``inference`` says which system and settings were recorded.
 - :mod:`~balloonproof.checker.read.sources`: files, plain or compressed, known by their content.
 """
 

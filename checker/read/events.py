@@ -80,11 +80,13 @@ class Trace:
     """A header, the events in order of time, and notes on what the reader skipped, counted, matched or aligned.
 
     ``events`` can be iterated over any number of times; what is held in memory is a list, a long file is read anew.
+    ``estimated`` names the events whose place among the others rests on a clock that was fitted to theirs.
     """
 
     header: Header
     events: Iterable[Event]
     notes: list[str] = field(default_factory=list)
+    estimated: tuple[str, ...] = ()
 
 
 def merge_ranges(pages: Pages) -> Pages:

@@ -69,8 +69,10 @@ def log_events(log: QemuLog, headers: Sequence[int]) -> HostEvents:
     shortly before the logged beginning may or may not be part of the sync.
     """
     result = HostEvents()
-    started, round_number, state, widest = False, 0, "", 0
     kinds = {step.kind for step in log.steps}
+    shows_start = any(step.kind == "migrate_set_state" and step.fields["state"] == "setup" for step in log.steps)
+    # without a start, nothing is before it: another log may have it, and if none has, the checker says so
+    started, round_number, state, widest = not shows_start, 0, "", 0
     run_state_kind = next((kind for kind in ("vm_state_notify", "runstate_set") if kind in kinds), "")
     for step in log.steps:
         order = (step.time, LOG_RANK, float(step.line))
@@ -97,8 +99,9 @@ def log_events(log: QemuLog, headers: Sequence[int]) -> HostEvents:
             name, arguments = "migration.sync-end", {"round": round_number, "dirty": int(step.fields["dirty"])}
         if name:
             result.placed.append(Placed(order, Event(0, name, (), arguments, NO_FLAGS, Source(log.path, step.line))))
-    if started:
+    if shows_start:
         result.observed.update(MIGRATION_STATES.values())
+    if started:
         result.observed.update(name for kind, names in _SHOWN_BY.items() if kind in kinds for name in names)
     _losses(result, log.path, log.lost, "events were dropped, the trace's buffer was full")
     if widest:

@@ -6,7 +6,7 @@ Nothing is asked of whoever checks a record; ``--system``, ``--set`` and ``--wit
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from balloonproof.model.systems import find_system
@@ -86,14 +86,10 @@ def _system(command: str, qmp: QmpLog | None, observed: Collection[str]) -> tupl
 
 def _dirty_log(command: str, values: Collection[str]) -> tuple[str | None, str]:
     """How writes are remembered, in the words that the system has for it."""
-    if _TCG.search(command):  # TCG takes and clears its bits in one step, as KVM's older way does
-        return next(_named(("tcg", "get-and-clear"), values)), "accelerator TCG (command line)"
+    if _TCG.search(command):  # a log shows the first write to a page and no TLB: bits that are taken and cleared in one step
+        return "get-and-clear", "accelerator TCG (command line)"
     if _KVM.search(command):
         if "dirty-ring-size=" in command:
-            return next(_named(("dirty-ring", "get-and-clear"), values)), "KVM with a dirty ring (command line)"
-        return next(_named(("manual",), values)), "KVM (command line)"
+            return "ring" if "ring" in values else "get-and-clear", "KVM with a dirty ring (command line)"
+        return "manual", "KVM (command line)"
     return None, "the accelerator is not recorded: KVM is assumed"
-
-
-def _named(wanted: tuple[str, ...], values: Collection[str]) -> Iterator[str]:
-    return (name for name in wanted if name in values)

@@ -123,7 +123,7 @@ def _add_log(record: _Record, log: QemuLog) -> None:
 def _build(record: _Record) -> Trace:
     source, notes = record.source, record.notes
     windows = attempts(source)
-    record.probes = [probes for log in record.probes if (probes := _by_source_clock(log, source, notes)) is not None]
+    record.probes, fitted = _by_source_clock(record.probes, source, notes)
     sends = _all_sends(record, windows)
     pages = _guest_pages(record, sends)
     parts = [_send_events(sends, pages)]
@@ -135,26 +135,35 @@ def _build(record: _Record) -> Trace:
     if record.qmp is not None:
         parts.append(_from_qmp(record.qmp, source, notes))
     parts += [probe_events(probes, threads, pages) for probes in record.probes]
+    moved = [probe_events(probes, threads, pages) for probes in fitted]
+    parts += moved
     for guest in record.guests:
         parts.append(guest_events(guest, [placed for part in parts for placed in part.placed]))
-    return _assemble(record, parts, pages)
+    trace = _assemble(record, parts, pages)
+    trace.estimated = tuple(sorted(set().union(*(part.observed for part in moved))))
+    return trace
 
 
-def _by_source_clock(log: ProbeLog, source: QemuLog | None, notes: list[str]) -> ProbeLog | None:
-    """Host probes by the clock of the source's log; None, with a note, if their clock cannot be brought to it."""
-    if source is None:
-        return log
-    alignment = probes_to_log(log, source)
-    if _overlaps(log, source) and (alignment is None or alignment.is_same_clock):
-        if alignment is not None:
-            within = (abs(alignment.shift) + alignment.error) / 1e6
-            notes.append(f"{log.path}: by the clock of {source.path}, as pages and syncs show to within {within:.3f} ms")
-        return log
-    if alignment is None:
-        notes.append(f"{log.path}: its clock is not that of {source.path}, so its times mean nothing: not used")
-        return None
-    notes.append(f"{log.path}: {_shift_note(alignment, source.path)}")
-    return shifted(log, alignment.shift)
+def _by_source_clock(logs: Sequence[ProbeLog], source: QemuLog | None, notes: list[str]) -> tuple[list[ProbeLog], list[ProbeLog]]:
+    """Host probes by the clock of the source's log: those that have it, and those whose times were moved to it.
+
+    One whose clock cannot be brought to it is left out, with a note.
+    """
+    same: list[ProbeLog] = []
+    moved: list[ProbeLog] = []
+    for log in logs:
+        alignment = probes_to_log(log, source) if source is not None else None
+        if source is None or (_overlaps(log, source) and (alignment is None or alignment.is_same_clock)):
+            same.append(log)
+            if alignment is not None and source is not None:
+                within = (abs(alignment.shift) + alignment.error) / 1e6
+                notes.append(f"{log.path}: by the clock of {source.path}, as pages and syncs show to within {within:.3f} ms")
+        elif alignment is None:
+            notes.append(f"{log.path}: its clock is not that of {source.path}, so its times mean nothing: not used")
+        else:
+            notes.append(f"{log.path}: {_shift_note(alignment, source.path)}")
+            moved.append(shifted(log, alignment.shift))
+    return same, moved
 
 
 def _shift_note(alignment: Alignment, path: str) -> str:
@@ -186,6 +195,7 @@ def _assemble(record: _Record, parts: list[HostEvents], pages: int) -> Trace:
     if len(known) < len(placed):
         notes.append(f"{len(placed) - len(known)} events left out, as others of the same time were lost")
     known.sort(key=lambda one: one.order)
+    pages = _widened(record, [one.event for one in known], pages)
     origin = known[0].order[0] if known else 0
     events = [one.event._replace(time=one.order[0] - origin) for one in known]
     observed = set().union(*(part.observed for part in parts))
@@ -193,7 +203,7 @@ def _assemble(record: _Record, parts: list[HostEvents], pages: int) -> Trace:
     last = events[-1].time if events else 0
     for path in record.comparisons:
         observed |= {"memory.differs", "memory.compared"}
-        events += _compared(path, pages, last)
+        events += _compared(record, path, pages, last)
     for part in parts:
         notes += part.notes
     notes += inferred.notes
@@ -201,18 +211,27 @@ def _assemble(record: _Record, parts: list[HostEvents], pages: int) -> Trace:
     return Trace(header, events, notes)
 
 
-def _compared(path: str, pages: int, time: int) -> list[Event]:
+def _compared(record: _Record, path: str, pages: int, time: int) -> list[Event]:
     """What a comparison says, at the end of the trace."""
     comparison = read_comparison(path)
     found = [Event(time, "memory.compared", comparison.compared or ((0, pages),), NO_ARGUMENTS, source=Source(path, 1))]
     for name, (numbers, where) in sorted(comparison.differing.items()):
         ranges = merge_ranges(tuple((page, 1) for page in sorted(numbers)))
         found.append(Event(time, "memory.differs", ranges, {"class": name, "count": len(numbers)}, source=where))
-    for event in found:
-        for first, count in event.pages:
-            if first + count > pages:
-                raise TraceInputError(path, f"page {first + count - 1:#x} of a guest of {pages:#x} pages")
+    _widened(record, found, pages, declared=True)
     return found
+
+
+def _widened(record: _Record, events: Sequence[Event], pages: int, declared: bool = False) -> int:
+    """How many pages the guest has, given that these events name some: no more than its command line says."""
+    declared = declared or _declared_pages(record) is not None
+    for event in events:
+        for first, count in event.pages:
+            if first < 0 or (declared and first + count > pages):
+                problem = f"line {event.source.line}: {event.name} of pages {first:#x}+{count} outside the guest's memory of {pages:#x} pages"
+                raise TraceInputError(event.source.path, problem)
+            pages = max(pages, first + count)
+    return pages
 
 
 def _all_sends(record: _Record, windows: list[Window]) -> list[Sends]:
@@ -252,16 +271,20 @@ def _overlaps(probes: ProbeLog, source: QemuLog) -> bool:
     return not times or (min(times) <= source.last and max(times) >= source.first)
 
 
-def _guest_pages(record: _Record, found: list[Sends]) -> int:
-    """The pages of the guest's main RAM block: as its command line or stream says, else enough for what is seen of it."""
+def _declared_pages(record: _Record) -> int | None:
+    """The pages of the guest's main RAM block, if the command line or the stream says so."""
     said = memory_pages(record.command)
+    sizes = (stream.blocks[RAM] >> PAGE_BITS for stream in record.streams if RAM in stream.blocks)
+    return said if said is not None else next(sizes, None)
+
+
+def _guest_pages(record: _Record, found: list[Sends]) -> int:
+    """The pages of the guest's main RAM block: as declared, else enough for what is seen of it so far."""
+    said = _declared_pages(record)
     if said is not None:
         return said
-    for stream in record.streams:
-        if RAM in stream.blocks:
-            return stream.blocks[RAM] >> PAGE_BITS
     words = [len(probe.fields[f"words{i}"].split(",")) for log in record.probes for probe in log.probes[:100] if probe.kind == "bmap0" for i in range(4)]
     top = max((send.page + 1 for attempt in found for send in attempt.sends if send.block == RAM), default=1)
     pages = max(sum(words[:4]) * 4 * 64, 1 << (top - 1).bit_length())
-    record.notes.append(f"no command line of the source: {pages} pages of guest memory are assumed")
+    record.notes.append(f"no command line of the source: {pages} pages of guest memory are assumed, or as many as events name")
     return pages

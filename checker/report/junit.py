@@ -30,7 +30,7 @@ def junit_xml(reports: Sequence[Report]) -> str:
 def _suite(report: Report) -> ElementTree.Element:
     name = _text(report.name)
     suite = ElementTree.Element("testsuite", name=name)
-    cases = [_case(report, rule, name) for rule in rules_of([report.configuration.system])]
+    cases = [_case(report, rule, name) for rule in rules_of([report.configuration.system], report.findings)]
     _count(suite, cases)
     suite.set("time", f"{report.seconds:.3f}")
     properties = ElementTree.SubElement(suite, "properties")

@@ -6,13 +6,13 @@ A rule is a property that must always hold, or `trace-explained`: some run of th
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from balloonproof.checker.read.events import Source
 from balloonproof.checker.report.check_text import headline
-from balloonproof.checker.verdict import Finding, Report
+from balloonproof.checker.verdict import HINTS_IN_THEIR_ROUND, Finding, Report
 from balloonproof.model.language import System
 
 TRACE_EXPLAINED = "trace-explained"
@@ -25,13 +25,18 @@ class Rule(NamedTuple):
     meaning: str
 
 
-def rules_of(systems: Sequence[System]) -> list[Rule]:
-    """The rules of these systems, each once."""
+_HINTS_IN_THEIR_ROUND = Rule(HINTS_IN_THEIR_ROUND, "The host honours a hint only in the round that queued it.")
+
+
+def rules_of(systems: Sequence[System], findings: Iterable[Finding] = ()) -> list[Rule]:
+    """The rules of these systems, and those that only some logs are asked about where a finding is about one; each once."""
     rules = {TRACE_EXPLAINED: Rule(TRACE_EXPLAINED, "Some run of the model shows exactly the events of the trace.")}
     for system in systems:
         for item in system.properties:
             if item.kind == "always":
                 rules.setdefault(item.name, Rule(item.name, " ".join(item.meaning.split())))
+    if any(item.property_name == HINTS_IN_THEIR_ROUND for item in findings):
+        rules[HINTS_IN_THEIR_ROUND] = _HINTS_IN_THEIR_ROUND
     return list(rules.values())
 
 

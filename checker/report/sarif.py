@@ -22,7 +22,8 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sar
 
 def sarif_json(reports: Sequence[Report], exit_status: int) -> dict[str, Any]:
     """The reports as a SARIF log; `exit_status` is that of the command."""
-    rules = rules_of(list(dict.fromkeys(report.configuration.system for report in reports)))
+    findings = [item for report in reports for item in report.findings]
+    rules = rules_of(list(dict.fromkeys(report.configuration.system for report in reports)), findings)
     index = {rule.name: number for number, rule in enumerate(rules)}
     driver = {
         "name": "balloonproof",
