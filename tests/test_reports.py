@@ -66,7 +66,7 @@ def test_check_json_is_as_its_schema_says(schema: jsonschema.Draft202012Validato
 ALL_SETTINGS = ["prove", "precopy", "--set", "dirty-log=get-and-clear", "--all-settings"]
 
 
-@pytest.mark.parametrize("words", [["systems"], ["prove", "precopy"], ["prove", "hinting"], ALL_SETTINGS], ids=" ".join)
+@pytest.mark.parametrize("words", [["systems"], ["prove", "precopy"], ["prove", "hinting"], ALL_SETTINGS, ["coverage", str(SAMPLES[1])]], ids=" ".join)
 def test_json_of_other_commands_is_as_the_schema_says(schema: jsonschema.Draft202012Validator, words: list[str]) -> None:
     schema.validate(json.loads(run(*words, "--format", "json").stdout))
 
