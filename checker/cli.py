@@ -10,7 +10,7 @@ import click
 
 from balloonproof.checker.commands.check import check
 from balloonproof.checker.commands.convert import convert
-from balloonproof.checker.commands.coverage import coverage
+from balloonproof.checker.commands.coverage import coverage, near_misses
 from balloonproof.checker.commands.export import export
 from balloonproof.checker.commands.prove import prove
 from balloonproof.checker.commands.recheck import recheck
@@ -38,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (check, convert, coverage, export, prove, recheck, schema, systems):
+for command in (check, convert, coverage, export, near_misses, prove, recheck, schema, systems):
     cli.add_command(command)
 
 

@@ -18,6 +18,7 @@ from balloonproof.model.language import Configuration, System
 
 if TYPE_CHECKING:
     from balloonproof.checker.coverage import Coverage, Exercise
+    from balloonproof.checker.near_misses import Approach, NearMiss
 
 VERSION = 1
 
@@ -174,5 +175,41 @@ def coverage_json(found: Sequence[Coverage]) -> dict[str, Any]:
                 ],
             }
             for item in found
+        ],
+    }
+
+
+def _approach_json(item: Approach) -> dict[str, Any]:
+    return {
+        "nanoseconds": item.nanoseconds,
+        "events": item.events,
+        "page": item.page,
+        "close": event_json(item.close),
+        "strike": event_json(item.strike),
+    }
+
+
+def near_misses_json(found: Sequence[tuple[str, Sequence[NearMiss]]]) -> dict[str, Any]:
+    """How near each named trace came to each race."""
+    return {
+        "format": "balloonproof near misses",
+        "version": VERSION,
+        "traces": [
+            {
+                "name": name,
+                "races": [
+                    {
+                        "race": item.race.name,
+                        "meaning": item.race.meaning,
+                        "exists": item.exists,
+                        "opened": item.opened,
+                        "measured": item.measured,
+                        "closest": _approach_json(item.closest) if item.closest is not None else None,
+                        "missing": list(item.missing),
+                    }
+                    for item in items
+                ],
+            }
+            for name, items in found
         ],
     }
