@@ -90,7 +90,7 @@ def test_the_closest_approach_is_that_of_a_plain_search(steps: list[tuple[int, s
     for page in range(4):
         own = [(number, event) for number, event in enumerate(events) if any(a <= page < a + n for a, n in event.pages)]
         opens = [place for place, (_, event) in enumerate(own) if event.name in race.opens]
-        for start, end in zip(opens, [*opens[1:], len(own)], strict=True):
+        for start, end in zip(opens, [*opens[1:], len(own)][: len(opens)], strict=True):
             window = own[start + 1 : end]
             close = next((item for item in window if item[1].name in race.closes), None)
             strike = next((item for item in window if item[1].name in race.strikes), None)
