@@ -43,12 +43,7 @@ def check_paths(
     """Check one native trace, or the logs of one migration; events named in `hide` are treated as unobserved."""
     started = time.perf_counter()
     progress("reading")
-    trace = hidden(read_trace(paths), hide)
-    try:
-        configuration = configuration_of(trace, system, settings, without)
-    except UnknownName as error:
-        expected = f"a {error.kind}" + (f" (did you mean {error.nearest!r}?)" if error.nearest else "")
-        raise header_refusal(trace.events, repr(error.name), expected, error.name) or error from None
+    trace, configuration = open_trace(paths, system, settings, without, hide)
     report = check_trace(trace, configuration, progress)
     if report.verdict == REJECT and guest_clock_decides(report):
         report = _without_guest_clock(trace, configuration, report, progress)
@@ -57,6 +52,23 @@ def check_paths(
     report.seconds = time.perf_counter() - started
     report.name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(os.fspath(path) for path in paths)
     return report
+
+
+def open_trace(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    system: str | None = None,
+    settings: Mapping[str, str] | None = None,
+    without: Sequence[str] = (),
+    hide: Sequence[str] = (),
+) -> tuple[Trace, Configuration]:
+    """Read a trace, and choose the model to check it against; a name in its header that does not exist is refused with its place."""
+    trace = hidden(read_trace(paths), hide)
+    try:
+        configuration = configuration_of(trace, system, settings, without)
+    except UnknownName as error:
+        expected = f"a {error.kind}" + (f" (did you mean {error.nearest!r}?)" if error.nearest else "")
+        raise header_refusal(trace.events, repr(error.name), expected, error.name) or error from None
+    return trace, configuration
 
 
 def hidden(trace: Trace, names: Sequence[str]) -> Trace:
@@ -133,7 +145,7 @@ def page_count(trace: Trace) -> int:
 
 def check_trace(trace: Trace, configuration: Configuration, progress: Progress = silent) -> Report:
     """Follow a trace that was read already; TraceSyntaxError if it begins inside a migration or has an event that means nothing."""
-    _check_beginning(trace)
+    check_beginning(trace)
     monitor = Monitor(configuration, trace.header, page_count(trace))
     reasons: list[str] = []
     counts: Counter[str] = Counter()
@@ -190,7 +202,7 @@ def _findings(monitor: Monitor, trace: Trace) -> list[Finding]:
     return found + [Finding(item.kind, item.pages, sum(size for _, size in item.pages), item.event, item.property) for item in rest]
 
 
-def _check_beginning(trace: Trace) -> None:
+def check_beginning(trace: Trace) -> None:
     """A trace is followed from before its first migration on."""
     first = next((event for event in trace.events if event.name.startswith("migration.") and event.name not in IGNORED), None)
     if first is not None and first.name != "migration.start":

@@ -10,6 +10,7 @@ import click
 
 from balloonproof.checker.commands.check import check
 from balloonproof.checker.commands.convert import convert
+from balloonproof.checker.commands.coverage import coverage, near_misses
 from balloonproof.checker.commands.export import export
 from balloonproof.checker.commands.mutate import mutate
 from balloonproof.checker.commands.prove import prove
@@ -39,7 +40,7 @@ def cli() -> None:
     """
 
 
-for command in (check, convert, export, mutate, prove, races, recheck, schema, systems):
+for command in (check, convert, coverage, export, mutate, near_misses, prove, races, recheck, schema, systems):
     cli.add_command(command)
 
 

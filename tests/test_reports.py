@@ -64,11 +64,19 @@ def test_check_json_is_as_its_schema_says(schema: jsonschema.Draft202012Validato
 
 
 ALL_SETTINGS = ["prove", "precopy", "--set", "dirty-log=get-and-clear", "--all-settings"]
+OTHERS = [["systems"], ["prove", "hinting"], ALL_SETTINGS, ["coverage", str(SAMPLES[1])], ["near-misses", str(SAMPLES[1])]]
 
 
-@pytest.mark.parametrize("words", [["systems"], ["prove", "precopy"], ["prove", "hinting"], ALL_SETTINGS], ids=" ".join)
+@pytest.mark.parametrize("words", OTHERS, ids=lambda words: " ".join(words[:2]))
 def test_json_of_other_commands_is_as_the_schema_says(schema: jsonschema.Draft202012Validator, words: list[str]) -> None:
     schema.validate(json.loads(run(*words, "--format", "json").stdout))
+
+
+def test_the_schema_has_every_format_that_is_printed(schema: jsonschema.Draft202012Validator) -> None:
+    described = {item["properties"]["format"]["const"] for item in schema.schema["$defs"].values() if "format" in item.get("properties", {})}
+    sources = (Path(__file__).parent.parent / "checker").rglob("*.py")
+    printed = {found for path in sources for found in re.findall(r'"format": "(balloonproof [^"]+)"', path.read_text())}
+    assert described == printed
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from balloonproof.checker.commands.terminal import SET, VERBOSE, WITHOUT, must_exist, progress_line, settings_of, worst
+from balloonproof.checker.commands.terminal import HIDE, SET, SYSTEM, VERBOSE, WITHOUT, must_exist, progress_line, settings_of, worst
 
 if TYPE_CHECKING:
     from balloonproof.checker.verdict import Report
@@ -18,14 +18,12 @@ CHECK_FORMATS = ["text", "json", "junit", "sarif", "github"]
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--system", metavar="SYSTEM", help="Check against this system instead of the one that the trace names.")
+@SYSTEM
 @SET
 @WITHOUT
-@click.option("--hide", multiple=True, metavar="EVENT", help="Treat events of this name or family (host.hint, guest.*) as unobserved; may be repeated.")
+@HIDE
 @click.option("--format", "output", type=click.Choice(CHECK_FORMATS), default="text", show_default=True, help="How to report.")
-@click.option(
-    "-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report there, as a whole or not at all."
-)
+@click.option("-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report to a file.")
 @VERBOSE
 def check(
     paths: tuple[str, ...], system: str | None, settings: tuple[str, ...], without: tuple[str, ...], hide: tuple[str, ...], output: str, file: Path | None,

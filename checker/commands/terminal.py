@@ -17,6 +17,8 @@ STATUS = {"proved": 0, "accept": 0, "confirmed": 0, "refuted": 1, "reject": 1, "
 FORMAT = click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report.")
 SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting; may be repeated.")
 WITHOUT = click.option("--without", multiple=True, metavar="GUARD", help="Take a guard away; may be repeated.")
+SYSTEM = click.option("--system", metavar="SYSTEM", help="Check against this system instead of the one that the trace names.")
+HIDE = click.option("--hide", multiple=True, metavar="EVENT", help="Treat events of this name or family (host.hint, guest.*) as unobserved; may be repeated.")
 VERBOSE = click.option("-v", "--verbose", is_flag=True, help="Show all details.")
 
 

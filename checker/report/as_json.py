@@ -6,7 +6,8 @@ Every object has `format` (such as "balloonproof check") and `version`; within a
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from balloonproof.checker.read.events import Event
 from balloonproof.checker.report.proof_text import changes_of
@@ -14,6 +15,10 @@ from balloonproof.checker.verdict import Finding, Report, Telling
 from balloonproof.model.engines.bounded import Run
 from balloonproof.model.engines.result import ProofResult
 from balloonproof.model.language import Configuration, System
+
+if TYPE_CHECKING:
+    from balloonproof.checker.coverage import Coverage, Exercise
+    from balloonproof.checker.near_misses import Approach, NearMiss
 
 VERSION = 1
 
@@ -146,3 +151,67 @@ def report_json(report: Report) -> dict[str, Any]:
 
 def check_json(reports: list[Report]) -> dict[str, Any]:
     return {"format": "balloonproof check", "version": VERSION, "results": [report_json(item) for item in reports]}
+
+
+def _exercise_json(name: str, exercise: Exercise) -> dict[str, Any]:
+    first = exercise.first
+    place = {"path": first.path, "line": first.line} if first is not None else None
+    return {"name": name, "status": exercise.status, "events": exercise.events, "first": place}
+
+
+def coverage_json(found: Sequence[Coverage]) -> dict[str, Any]:
+    """What traces have exercised, per system."""
+    return {
+        "format": "balloonproof coverage",
+        "version": VERSION,
+        "systems": [
+            {
+                "system": item.system.name,
+                "traces": item.traces,
+                "actions": [_exercise_json(name, exercise) for name, exercise in item.actions.items()],
+                "guards": [_exercise_json(name, exercise) for name, exercise in item.guards.items()],
+                "settings": [
+                    {"name": setting.name, "value": value, "traces": item.settings[setting.name][value]}
+                    for setting in item.system.settings
+                    for value in setting.values
+                ],
+            }
+            for item in found
+        ],
+    }
+
+
+def _approach_json(item: Approach) -> dict[str, Any]:
+    return {
+        "nanoseconds": item.nanoseconds,
+        "events": item.events,
+        "page": item.page,
+        "close": event_json(item.close),
+        "strike": event_json(item.strike),
+    }
+
+
+def near_misses_json(found: Sequence[tuple[str, Sequence[NearMiss]]]) -> dict[str, Any]:
+    """How near each named trace came to each race."""
+    return {
+        "format": "balloonproof near misses",
+        "version": VERSION,
+        "traces": [
+            {
+                "name": name,
+                "races": [
+                    {
+                        "race": item.race.name,
+                        "meaning": item.race.meaning,
+                        "exists": item.exists,
+                        "opened": item.opened,
+                        "measured": item.measured,
+                        "closest": _approach_json(item.closest) if item.closest is not None else None,
+                        "missing": list(item.missing),
+                    }
+                    for item in items
+                ],
+            }
+            for name, items in found
+        ],
+    }
