@@ -115,10 +115,40 @@ SNAPSHOT_KEEPS_OLD_CONTENT = Property(
 
 SNAPSHOT_CAN_FINISH = Property(
     "snapshot-can-finish",
-    "From every reachable state a snapshot can finish: if the thread that saves it goes on, and one that was cancelled or put away is followed by another.",
+    "From every reachable state a snapshot can finish: if whoever saves it goes on, and one that was cancelled or put away is followed by another.",
     "progress",
     lambda s, page: s.snapshot == Snapshot.FINISHED,
-    fair=(Actor.MIGRATION, "start-snapshot"),
+    fair=(Actor.MIGRATION, "start-snapshot", "pause", "save-state", "save-memory", "resume-vm"),
+)
+
+DISCARDED_READS_ZEROS = Property(
+    "discarded-reads-zeros",
+    "Memory that the host has discarded reads as zeros, not as what a snapshot has of it.",
+    "always",
+    lambda s, page: ~page.reads_old,
+)
+
+HINT_DISCARDS_PAGE = Property(
+    "hint-discards-page",
+    "A hint can discard a page in a VM that was restored from a snapshot.",
+    "sometimes",
+    lambda s, page: s.restored & page.discarded,
+)
+
+PAGE_IN_USE_IS_SAVED = Property(
+    "page-in-use-is-saved",
+    "A snapshot can finish with a page in use in it.",
+    "sometimes",
+    lambda s, page: (s.snapshot == Snapshot.FINISHED) & page.relied,
+)
+
+RESTORED_VM_GETS_PAGES_BACK = Property(
+    "hinted-pages-come-back",
+    "The guest gets every hinted page back: if the driver's worker and the device go on, a paused VM is resumed, and the host ends its rounds.",
+    "progress",
+    lambda s, page: page.owner != Owner.HINTED,
+    given=lambda s, page: page.owner == Owner.HINTED,
+    fair=(Actor.DRIVER, Actor.DEVICE, "stop-hinting", "save-memory", "restore", "resume-vm"),
 )
 
 WRITES_GO_ON = Property(

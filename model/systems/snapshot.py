@@ -51,7 +51,7 @@ GUARDS = (
     Guard("stop-until-protected", "the VM stands still from the snapshot's moment until every page is protected"),
     Guard("start-vm-elsewhere", "the VM is started by another thread than the one that lets pages go (QEMU bg_migration_vm_start_bh)"),
     Guard("save-before-let-go", "a page is saved before a write to it goes on (QEMU 278e2f551a, 6.0)"),
-    Guard("flush-before-let-go", "the stream has read the page before a write to it goes on (QEMU 278e2f551a, 6.0: qemu_fflush before ram_save_release_protection unprotects)"),
+    Guard("flush-before-let-go", "the stream has read the page before a write to it goes on (QEMU 278e2f551a, 6.0: qemu_fflush)"),
     Guard("no-sync-in-snapshot", "no dirty log makes a page dirty that was saved (QEMU ram_init_bitmaps)"),
     Guard("inhibit-in-snapshot", "nothing is discarded while a snapshot is taken (QEMU 1a8e44a89f, 6.0)"),
     Guard("one-mapping", "whatever writes guest memory does so through the protected mapping (not a vhost-user process)"),
