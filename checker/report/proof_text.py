@@ -118,7 +118,7 @@ def _queue_change(explicit: Explicit, item: RunStep) -> list[str]:
 def _element(explicit: Explicit, values: Mapping[str, int], slot: int) -> str:
     kind = explicit.variables[f"queue.{slot}.kind"].values[values[f"queue.{slot}.kind"]].lower()
     if kind == "hint":
-        return f"hint of page {values[f'queue.{slot}.page']}"
+        return f"hint of page {values.get(f'queue.{slot}.page', 0)}"  # with one page alone this is no variable
     if kind == "stop":
         return "stop"
     if explicit.configuration.setting("command-id-buffer") == "shared":
