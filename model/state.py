@@ -59,7 +59,10 @@ class Send(Enum):
 
 
 class Snapshot(Enum):
-    """Where a snapshot is.  Its moment is the step to STOPPED: what the guest relied on then, it has to have."""
+    """Where a snapshot is.
+
+    The moment of a background snapshot is the step to STOPPED; that of a paused VM the step to SAVING.  LOADED: a new VM has the snapshot and has yet to start.
+    """
 
     NONE = auto()
     PREPARING = auto()
@@ -68,6 +71,7 @@ class Snapshot(Enum):
     PROTECTED = auto()
     SAVING = auto()
     FINISHED = auto()
+    LOADED = auto()
 
 
 class Hinting(Enum):

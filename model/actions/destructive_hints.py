@@ -37,9 +37,11 @@ def stop_hinting(s: State) -> None:
 
 
 def take_element(s: State) -> None:
-    """Common to every element: the device's event loop may be stopped together with the vCPUs (`pause-quiesces-device`) or go on."""
-    if s.keeps("pause-quiesces-device"):
-        require(s.running)
+    """Common to every element: the device's event loop may be stopped together with the vCPUs (`pause-quiesces-device`) or go on.
+
+    A new VM's device looks at its queue only once the VM was resumed.
+    """
+    require(s.running if s.keeps("pause-quiesces-device") else s.snapshot != Snapshot.LOADED)
     s.moved_on = s.moved_on | (s.snapshot != Snapshot.NONE)
 
 

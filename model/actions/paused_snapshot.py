@@ -57,7 +57,7 @@ def restore(s: State) -> None:
         page.received = False
     track_writes(s)
     s.restored = True
-    s.snapshot = Snapshot.NONE
+    s.snapshot = Snapshot.LOADED
 
 
 @action(Actor.MANAGEMENT, event="snapshot.resume", source="Firecracker resume_vm: the balloon's kick sets host_cmd to DONE, then the queues are looked at")
