@@ -142,8 +142,8 @@ PAGE_IN_USE_IS_SAVED = Property(
     lambda s, page: (s.snapshot == Snapshot.FINISHED) & page.relied,
 )
 
-RESTORED_VM_GETS_PAGES_BACK = Property(
-    "hinted-pages-come-back",
+HINTED_PAGES_RETURN = Property(
+    "hinted-pages-return",
     "The guest gets every hinted page back: if the driver's worker and the device go on, a paused VM is resumed, and the host ends its rounds.",
     "progress",
     lambda s, page: page.owner != Owner.HINTED,

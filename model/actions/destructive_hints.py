@@ -101,7 +101,7 @@ def is_discarded(s: State, page: Page) -> Term:
             return started
 
 
-@action(Actor.DEVICE, event="host.hint", source="Firecracker process_free_page_hinting_queue: guest_cmd is host_cmd; discard_range")
+@action(Actor.DEVICE, event="host.discard", source="Firecracker process_free_page_hinting_queue: guest_cmd is host_cmd; discard_range")
 def discard_hinted(s: State, page: Page) -> None:
     """Take a hint and discard the page."""
     take_element(s)
@@ -112,7 +112,7 @@ def discard_hinted(s: State, page: Page) -> None:
     page.used_unsaved = False
 
 
-@action(Actor.DEVICE, event="host.drop", source="Firecracker process_free_page_hinting_queue: another command, STOP or DONE")
+@action(Actor.DEVICE, event="host.ignore", source="Firecracker process_free_page_hinting_queue: another command, STOP or DONE")
 def ignore_hint(s: State, page: Page) -> None:
     """Complete a hint without acting on it."""
     take_element(s)

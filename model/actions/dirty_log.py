@@ -22,7 +22,7 @@ def log_matters(s: State) -> Term:
 def log_write(s: State, page: Page) -> None:
     """A store leaves its mark in the log, if the log is on and the page's writes are noticed."""
     on = (s.phase != Phase.NONE) & ~s.log_stopped & ~s.at_destination
-    match s.setting("dirty-log", "manual"):  # a snapshot has none, and `on` is never true
+    match s.setting("dirty-log", "none"):  # snapshots have no log, and `on` is never true
         case "tcg":  # the slow path of a store (notdirty_write) marks QEMU's own dirty memory and makes the TLB entry dirty
             page.ram_dirty = page.ram_dirty | (on & page.armed)
             page.armed = False

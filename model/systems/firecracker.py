@@ -1,7 +1,10 @@
 """Free page hints that discard, snapshots of a paused VM and restore page by page, as Firecracker does them.
 
-The rule: a hint may discard a page only if the guest cannot have written it since it was hinted.  Either the guest waits for the host before it takes a
-hinted page back, or the host makes writes wait while it looks and discards; to look first and discard later is not enough.
+The rule has three parts.  A hint may discard a page only if the guest cannot have written it since it was hinted: the guest waits for the host before it
+takes a hinted page back, or the host makes writes wait while it looks and discards *and* knows a round's start from an older one (`per-round`); to look
+first and discard later is not enough.  A snapshot is of one moment for guest, device and memory: a paused VM's device takes nothing from its queue, and no
+round outlives a pause, because the tracking of writes does not.  Discarded memory reads as zeros from then on, wherever memory comes from later: a
+mapped file, a fault handler, an earlier snapshot under one that saves only changes.
 """
 
 from __future__ import annotations
@@ -11,9 +14,9 @@ from balloonproof.model.language import Guard, Setting, System
 from balloonproof.model.properties import (
     DISCARDED_READS_ZEROS,
     HINT_DISCARDS_PAGE,
+    HINTED_PAGES_RETURN,
     HOST_KEEPS_CONTENT,
     PAGE_IN_USE_IS_SAVED,
-    RESTORED_VM_GETS_PAGES_BACK,
     SNAPSHOT_CAN_FINISH,
 )
 from balloonproof.model.systems import snapshot
@@ -85,6 +88,6 @@ FIRECRACKER = System(
     snapshot.GUEST_ACTIONS + ACTIONS,
     SETTINGS,
     GUARDS,
-    (HOST_KEEPS_CONTENT, DISCARDED_READS_ZEROS, HINT_DISCARDS_PAGE, PAGE_IN_USE_IS_SAVED, SNAPSHOT_CAN_FINISH, RESTORED_VM_GETS_PAGES_BACK),
+    (HOST_KEEPS_CONTENT, DISCARDED_READS_ZEROS, HINT_DISCARDS_PAGE, PAGE_IN_USE_IS_SAVED, SNAPSHOT_CAN_FINISH, HINTED_PAGES_RETURN),
     safe=(("release-waits-for-ack", "yes"),),
 )
