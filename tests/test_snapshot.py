@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
 from strategies import levels
 
+from balloonproof.checker import check
+from balloonproof.checker.model_trace import trace_of
+from balloonproof.checker.read import Expectation, write_native_file
 from balloonproof.model.compiled import Layout, compile_predicate
 from balloonproof.model.engines import verdict
 from balloonproof.model.engines.premise import check_projection
@@ -126,6 +130,20 @@ def test_a_device_that_is_not_stopped_lets_an_acknowledged_hint_be_taken_twice()
     result = verdict.decide(FIRECRACKER.configure(WAITING, ["pause-quiesces-device"]))
     actions = [step.step.action.name for step in result.counterexamples[0].run.steps]
     assert actions.index("save-state") < actions.index("use-unsaved") < actions.index("restore") < actions.index("discard-hinted")
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [SNAPSHOT.configure(without=["inhibit-in-snapshot"]), FIRECRACKER.configure(), FIRECRACKER.configure({**WAITING, "saves": "written"})],
+    ids=str,
+)
+def test_a_counterexample_is_a_trace_that_is_rejected_for_the_same_reason(configuration: Configuration, tmp_path: Path) -> None:
+    for found in verdict.decide(configuration).counterexamples:
+        path = tmp_path / "counterexample.trace"
+        write_native_file(trace_of(found.run, expect=Expectation("reject", 0, found.property)), path)
+        report = check(path)
+        assert report.verdict == "reject"
+        assert [(item.kind, item.property_name, item.count) for item in report.findings] == [("violated", found.property, 1)]
 
 
 def test_a_thread_that_waits_for_itself_finishes_no_snapshot() -> None:
