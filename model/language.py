@@ -185,6 +185,7 @@ class Actor(Enum):
     MIGRATION = "migration thread"
     CHANNEL = "multifd channel"
     DESTINATION = "destination"
+    HANDLER = "page fault handler"
     MANAGEMENT = "management"
 
 

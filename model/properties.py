@@ -6,7 +6,7 @@ A proof about a model that cannot move is worthless, so beside each safety prope
 from __future__ import annotations
 
 from balloonproof.model.language import Actor, Property
-from balloonproof.model.state import Hinting, Owner, Page, Phase, State
+from balloonproof.model.state import Hinting, Owner, Page, Phase, Snapshot, State
 from balloonproof.model.terms import Term, implies
 
 
@@ -91,4 +91,72 @@ HINTED_PAGES_COME_BACK = Property(
     lambda s, page: page.owner != Owner.HINTED,
     given=lambda s, page: (s.phase == Phase.NONE) & (page.owner == Owner.HINTED),
     fair=(Actor.DRIVER, Actor.DEVICE, "resume"),
+)
+
+SNAPSHOT_IS_RIGHT = Property(
+    "snapshot-is-right",
+    "A finished snapshot has, of every page that the guest relied on at the snapshot's moment, the content of that moment.",
+    "always",
+    lambda s, page: implies((s.snapshot == Snapshot.FINISHED) & page.wanted, page.saved),
+)
+
+SAVER_NEVER_WAITS = Property(
+    "saver-never-waits",
+    "The thread that saves a background snapshot never waits for a page that only it can let go.",
+    "always",
+    lambda s, page: ~s.saver_waits,
+)
+
+SNAPSHOT_KEEPS_OLD_CONTENT = Property(
+    "snapshot-keeps-old-content",
+    "A snapshot can finish with the old content of a page that was written while it was taken.",
+    "sometimes",
+    lambda s, page: (s.snapshot == Snapshot.FINISHED) & page.saved & ~page.unchanged & page.relied,
+)
+
+SNAPSHOT_CAN_FINISH = Property(
+    "snapshot-can-finish",
+    "From every reachable state a snapshot can finish: if whoever saves it goes on, and one that was cancelled or put away is followed by another.",
+    "progress",
+    lambda s, page: s.snapshot == Snapshot.FINISHED,
+    fair=(Actor.MIGRATION, "start-snapshot", "pause", "save-state", "save-memory", "resume-vm"),
+)
+
+DISCARDED_READS_ZEROS = Property(
+    "discarded-reads-zeros",
+    "Memory that the host has discarded reads as zeros, not as what a snapshot has of it.",
+    "always",
+    lambda s, page: ~page.reads_old,
+)
+
+HINT_DISCARDS_PAGE = Property(
+    "hint-discards-page",
+    "A hint can discard a page in a VM that was restored from a snapshot.",
+    "sometimes",
+    lambda s, page: s.restored & page.discarded,
+)
+
+PAGE_IN_USE_IS_SAVED = Property(
+    "page-in-use-is-saved",
+    "A snapshot can finish with a page in use in it.",
+    "sometimes",
+    lambda s, page: (s.snapshot == Snapshot.FINISHED) & page.relied,
+)
+
+HINTED_PAGES_RETURN = Property(
+    "hinted-pages-return",
+    "The guest gets every hinted page back: if the driver's worker and the device go on, a paused VM is resumed, and the host ends its rounds.",
+    "progress",
+    lambda s, page: page.owner != Owner.HINTED,
+    given=lambda s, page: page.owner == Owner.HINTED,
+    fair=(Actor.DRIVER, Actor.DEVICE, "stop-hinting", "save-memory", "restore", "resume-vm"),
+)
+
+WRITES_GO_ON = Property(
+    "writes-go-on",
+    "While a background snapshot is taken, a write to a protected page waits only for the snapshot's thread.",
+    "progress",
+    lambda s, page: ~page.armed,
+    given=lambda s, page: page.armed,
+    fair=(Actor.MIGRATION,),
 )

@@ -58,6 +58,22 @@ class Send(Enum):
     CLEARED = auto()
 
 
+class Snapshot(Enum):
+    """Where a snapshot is.
+
+    The moment of a background snapshot is the step to STOPPED; that of a paused VM the step to SAVING.  LOADED: a new VM has the snapshot and has yet to start.
+    """
+
+    NONE = auto()
+    PREPARING = auto()
+    POPULATED = auto()
+    STOPPED = auto()
+    PROTECTED = auto()
+    SAVING = auto()
+    FINISHED = auto()
+    LOADED = auto()
+
+
 class Hinting(Enum):
     """QEMU's free_page_hint_status (include/hw/virtio/virtio-balloon.h)."""
 
@@ -92,13 +108,21 @@ class Page(Record):
     fetched = Field(bool, False, "QEMU's slot copy of the kernel's bit (KVMSlot.dirty_bmap)")
     ram_dirty = Field(bool, True, "QEMU's own dirty memory: fetched bits and device writes (DIRTY_MEMORY_MIGRATION)")
     dirty = Field(bool, False, "the migration's dirty bitmap: the page is to be sent (RAMBlock.bmap)")
-    armed = Field(bool, False, "dirty ring, TCG: the next write to it is noticed (write-protected; no dirty TLB entry)")
+    armed = Field(bool, False, "dirty ring, TCG, userfaultfd: the next write to it is noticed (write-protected; no dirty TLB entry)")
     store_begun = Field(bool, False, "TCG: a store has set the dirty bit and has yet to change the content")
-    in_channel = Field(bool, False, "multifd: handed to a channel, which has yet to read it")
+    in_channel = Field(bool, False, "multifd, snapshot: handed to a channel or the stream, which has yet to read it")
     in_flight = Field(bool, False, "multifd, post-copy: it was read and is on its way, and it has not been written since")
     in_flight_old = Field(bool, False, "multifd: a channel has read it, and it was written since")
     slot_going = Field(bool, False, "its memory slot is being removed: the log was fetched, the slot still takes writes")
     received = Field(bool, False, "post-copy: the destination has the page (receivedmap); where it has not, touching it faults")
+    populated = Field(bool, True, "the host has memory for it; where it has not, it reads as zeros and cannot be write-protected")
+    wanted = Field(bool, False, "snapshot: the guest relied on its content at the snapshot's moment")
+    unchanged = Field(bool, False, "snapshot: it is wanted, and its content has not changed since that moment")
+    saved = Field(bool, False, "snapshot: the snapshot has the content of that moment")
+    discarded = Field(bool, False, "lazy restore: the host has discarded it and nobody has written it since, so it must read as zeros")
+    reads_old = Field(bool, False, "lazy restore: it reads as what a snapshot has of it although it must read as zeros")
+    found_unwritten = Field(bool, False, "the host has looked: it was not written since the round began, so its hint will discard it")
+    used_unsaved = Field(bool, False, "its hint was used after the device's state was saved: the guest knows, the restored device does not")
     damaged = Field(bool, False, "the host changed content that the guest relies on")
     inflate_queued = Field(bool, False, "a request that names it waits in the inflate queue")
     deflate_queued = Field(bool, False, "a request that names it waits in the deflate queue")
@@ -116,6 +140,10 @@ class State(Record):
     send = Field(Send, Send.IDLE, "progress of the page being sent; not idle: the migration thread holds bitmap_mutex")
     hinting = Field(Hinting, Hinting.STOP, "free_page_hint_status of the balloon device")
     log_stopped = Field(bool, False, "someone else switched the dirty log off")
+    snapshot = Field(Snapshot, Snapshot.NONE, "where the snapshot is")
+    saver_waits = Field(bool, False, "the thread that saves a background snapshot waits for a page that only it can let go")
+    restored = Field(bool, False, "the VM was restored from a snapshot")
+    moved_on = Field(bool, False, "the device of a paused VM has taken something from its queue since the snapshot's moment")
     in_round = Field(bool, False, "the guest's hinting worker (report_free_page_func) is between start and stop")
 
     pages: Sequence[Page]
@@ -147,6 +175,11 @@ class State(Record):
         if not self.has("postcopy"):
             return FALSE
         return (self.phase == Phase.POSTCOPY) | (self.phase == Phase.POSTCOPY_PAUSED)
+
+    @property
+    def in_snapshot(self) -> Term:
+        """Is a snapshot under way (QEMU migration_in_bg_snapshot)?"""
+        return (self.snapshot != Snapshot.NONE) & (self.snapshot != Snapshot.FINISHED)
 
     @property
     @abstractmethod

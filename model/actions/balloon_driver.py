@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from balloonproof.model.language import Actor, CommandId, action, require
 from balloonproof.model.state import Hinting, Owner, Page, State
+from balloonproof.model.terms import Term
 
 
 def shown_id(s: State) -> CommandId:
-    """free_page_hint_cmd_id as the device shows it: the id only while a round is requested; once it was started the field reads STOP."""
+    """free_page_hint_cmd_id as the device shows it: the id only while a round is requested; once it was started the field reads STOP.
+
+    Firecracker shows the id until the round ends.
+    """
     otherwise = s.choose_id(s.hinting == Hinting.DONE, s.done_id, s.stop_id)
-    return s.choose_id(s.hinting == Hinting.REQUESTED, s.command_id, otherwise)
+    shown = s.hinting == Hinting.REQUESTED
+    if s.has("destructive-hints"):
+        shown = shown | (s.hinting == Hinting.START)
+    return s.choose_id(shown, s.command_id, otherwise)
 
 
 def begin_round(s: State, reread: bool = False) -> None:
@@ -52,6 +59,7 @@ def hint(s: State, page: Page) -> None:
     require(s.running, s.in_round, s.received == s.active)
     require(page.owner == Owner.FREE, ~page.holds_ring)
     page.owner = Owner.HINTED
+    page.used_unsaved = False
     s.queue.add_hint(page)
 
 
@@ -61,6 +69,11 @@ def send_stop(s: State) -> None:
     require(s.running, s.in_round)
     s.queue.add_stop()
     s.in_round = False
+
+
+def awaits_device(s: State, page: Page) -> Term:
+    """Has the device yet to use the page's hint, as far as the guest can see?"""
+    return s.queue.holds_hint(page) & ~page.used_unsaved
 
 
 def give_back(s: State, page: Page) -> None:
@@ -80,7 +93,7 @@ def release(s: State, page: Page) -> None:
     """DONE was read: give a hinted page back.  All go in one pass of the worker; here it may read a new id in between, which only allows more."""
     require(s.running, ~s.in_round, s.received == s.done_id)
     if s.setting("release-waits-for-ack") == "yes":
-        require(~s.queue.holds_hint(page))
+        require(~awaits_device(s, page))
     give_back(s, page)
 
 
@@ -89,5 +102,5 @@ def shrink(s: State, page: Page) -> None:
     """Memory pressure takes a hinted page back before DONE, newest first, so often one that the device has not read yet."""
     require(s.running, s.setting("early-release") == "yes")
     if s.setting("release-waits-for-ack") != "no":
-        require(~s.queue.holds_hint(page))
+        require(~awaits_device(s, page))
     give_back(s, page)

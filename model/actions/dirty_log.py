@@ -22,7 +22,7 @@ def log_matters(s: State) -> Term:
 def log_write(s: State, page: Page) -> None:
     """A store leaves its mark in the log, if the log is on and the page's writes are noticed."""
     on = (s.phase != Phase.NONE) & ~s.log_stopped & ~s.at_destination
-    match s.setting("dirty-log"):
+    match s.setting("dirty-log", "none"):  # snapshots have no log, and `on` is never true
         case "tcg":  # the slow path of a store (notdirty_write) marks QEMU's own dirty memory and makes the TLB entry dirty
             page.ram_dirty = page.ram_dirty | (on & page.armed)
             page.armed = False
@@ -37,8 +37,19 @@ def change_content(s: State, page: Page) -> None:
     """The content changes: what the destination has, or is about to get, is another content now.
 
     In post-copy it is the destination's content that changes, which is then the right one by definition; the page must be there to be touched.
+    So it must after a lazy restore.  While a background snapshot is taken, a write to a protected page faults and waits until the page was saved.
     """
     require(implies(s.at_destination, page.received))
+    if s.has("background-snapshot"):
+        require(~page.armed)
+    if s.has("destructive-hints"):
+        page.armed = False
+        if s.setting("restore") == "on-fault":
+            require(implies(s.restored, page.received))
+    page.populated = True
+    page.unchanged = False
+    page.discarded = False
+    page.reads_old = False
     page.copied = s.at_destination
     page.in_flight_old = page.in_flight_old | page.in_flight
     page.in_flight = False

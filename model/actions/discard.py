@@ -20,6 +20,26 @@ def discard_unless(s: State, page: Page, kept: Term) -> None:
     page.copied = page.copied & kept
     if s.has("postcopy"):
         page.received = page.received & (kept | ~s.at_destination)
+    if s.has("background-snapshot"):
+        page.populated = page.populated & kept
+        page.armed = page.armed & kept
+        page.unchanged = page.unchanged & kept
+    if s.has("destructive-hints"):
+        lose_to_snapshot(s, page, kept)
+
+
+def lose_to_snapshot(s: State, page: Page, kept: Term) -> None:
+    """In a VM that can come from a snapshot: what is found where memory was discarded, zeros or what the snapshot has (Firecracker).
+
+    A discard takes the write tracking of the page away with its memory.  Memory restored by page faults is missing again and the next touch
+    asks the handler; in a private mapping of the snapshot's file the old content shows again, unless anonymous memory is mapped over it.
+    """
+    page.armed = page.armed & kept
+    page.discarded = page.discarded | ~kept
+    if s.setting("restore") == "on-fault":
+        page.received = page.received & (kept | ~s.restored)
+    elif not s.keeps("remap-on-discard"):
+        page.reads_old = page.reads_old | (~kept & s.restored)
 
 
 def discards_inhibited(s: State) -> Term:
@@ -29,4 +49,5 @@ def discards_inhibited(s: State) -> Term:
     """
     if s.setting("discards") == "inhibited":
         return TRUE
-    return s.at_destination if s.keeps("inhibit-in-postcopy") else FALSE
+    in_postcopy = s.at_destination if s.keeps("inhibit-in-postcopy") else FALSE
+    return in_postcopy | (s.in_snapshot if s.keeps("inhibit-in-snapshot") else FALSE)

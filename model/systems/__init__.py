@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from balloonproof.model.language import System, UnknownName
 from balloonproof.model.systems.balloon import BALLOON
+from balloonproof.model.systems.firecracker import FIRECRACKER
 from balloonproof.model.systems.hinting import HINTING
 from balloonproof.model.systems.postcopy import POSTCOPY
 from balloonproof.model.systems.precopy import PRECOPY
+from balloonproof.model.systems.snapshot import SNAPSHOT
 
-__all__ = ["BALLOON", "HINTING", "POSTCOPY", "PRECOPY", "SYSTEMS", "find_system"]
+__all__ = ["BALLOON", "FIRECRACKER", "HINTING", "POSTCOPY", "PRECOPY", "SNAPSHOT", "SYSTEMS", "find_system"]
 
-SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, HINTING, POSTCOPY)
+SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, HINTING, POSTCOPY, SNAPSHOT, FIRECRACKER)
 
 
 def find_system(name: str) -> System:
