@@ -10,10 +10,11 @@ from balloonproof.model.systems.balloon import BALLOON
 from balloonproof.model.systems.hinting import HINTING
 from balloonproof.model.systems.postcopy import POSTCOPY
 from balloonproof.model.systems.precopy import PRECOPY
+from balloonproof.model.systems.reporting import REPORTING
 
-__all__ = ["BALLOON", "HINTING", "POSTCOPY", "PRECOPY", "SYSTEMS", "find_system"]
+__all__ = ["BALLOON", "HINTING", "POSTCOPY", "PRECOPY", "REPORTING", "SYSTEMS", "find_system"]
 
-SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, HINTING, POSTCOPY)
+SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, REPORTING, HINTING, POSTCOPY)
 
 
 def find_system(name: str) -> System:
