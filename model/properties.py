@@ -6,7 +6,7 @@ A proof about a model that cannot move is worthless, so beside each safety prope
 from __future__ import annotations
 
 from balloonproof.model.language import Actor, Property
-from balloonproof.model.state import Hinting, Owner, Page, Phase, Snapshot, State
+from balloonproof.model.state import Hinting, Owner, Page, Phase, Request, Snapshot, State
 from balloonproof.model.terms import Term, implies
 
 
@@ -159,4 +159,50 @@ WRITES_GO_ON = Property(
     lambda s, page: ~page.armed,
     given=lambda s, page: page.armed,
     fair=(Actor.MIGRATION,),
+)
+
+BALLOONED_PAGE_MIGRATES = Property(
+    "ballooned-page-migrates",
+    "A migration can complete with a page in the balloon that the host has discarded or could have.",
+    "sometimes",
+    lambda s, page: (s.phase == Phase.COMPLETED) & (page.owner == Owner.BALLOONED) & (page.inflate == Request.NONE),
+)
+
+
+def _reported_page_discarded(s: State, page: Page) -> Term:
+    if s.is_set("free-page-content", "poison"):  # what the device must not discard it answers all the same
+        return (page.report == Request.NONE) & (page.owner == Owner.ISOLATED)
+    return page.report == Request.HANDLED
+
+
+REPORTED_PAGE_DISCARDED = Property(
+    "reported-page-discarded",
+    "The host can discard a page for a report, or, where the guest's poison forbids that, answer without.",
+    "sometimes",
+    _reported_page_discarded,
+)
+
+REPORTED_PAGE_REUSED = Property(
+    "reported-page-reused",
+    "A migration can complete with a page in use that was reported and answered since it was last freed.",
+    "sometimes",
+    lambda s, page: (s.phase == Phase.COMPLETED) & page.relied & page.reported & (page.owner == Owner.USED),
+)
+
+BALLOONED_PAGES_COME_BACK = Property(
+    "ballooned-pages-come-back",
+    "When no migration runs, the guest gets every page back that it deflates: if driver and device go on, and a paused VM is resumed.",
+    "progress",
+    lambda s, page: page.owner != Owner.DEFLATING,
+    given=lambda s, page: (s.phase == Phase.NONE) & (page.owner == Owner.DEFLATING),
+    fair=(Actor.DRIVER, Actor.DEVICE, "resume"),
+)
+
+REPORTED_PAGES_COME_BACK = Property(
+    "reported-pages-come-back",
+    "When no migration runs, every reported page returns to the free list: if driver and device go on, and a paused VM is resumed.",
+    "progress",
+    lambda s, page: page.owner != Owner.ISOLATED,
+    given=lambda s, page: (s.phase == Phase.NONE) & (page.owner == Owner.ISOLATED),
+    fair=(Actor.DRIVER, Actor.DEVICE, "resume"),
 )

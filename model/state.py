@@ -29,6 +29,7 @@ class Owner(Enum):
     HINTED = auto()
     BALLOONED = auto()
     DEFLATING = auto()
+    ISOLATED = auto()
 
 
 class Phase(Enum):
@@ -83,6 +84,23 @@ class Hinting(Enum):
     DONE = auto()
 
 
+class Request(Enum):
+    """How far a request that names a page has come (inflate, report); ANSWERED is met only without the guard `discard-before-answer`."""
+
+    NONE = auto()
+    QUEUED = auto()
+    HANDLED = auto()
+    ANSWERED = auto()
+
+
+class Pins(Enum):
+    """How many assigned devices have all of the guest's memory pinned."""
+
+    NONE = auto()
+    ONE = auto()
+    SEVERAL = auto()
+
+
 class Chunk(Record):
     """A part of the RAM block whose dirty log is cleared as one (RAMBlock.clear_bmap, 2^18 pages by default)."""
 
@@ -124,7 +142,12 @@ class Page(Record):
     found_unwritten = Field(bool, False, "the host has looked: it was not written since the round began, so its hint will discard it")
     used_unsaved = Field(bool, False, "its hint was used after the device's state was saved: the guest knows, the restored device does not")
     damaged = Field(bool, False, "the host changed content that the guest relies on")
-    inflate_queued = Field(bool, False, "a request that names it waits in the inflate queue")
+    inflate = Field(Request, Request.NONE, "the inflate request that names it; HANDLED: the device has read it")
+    recorded = Field(bool, False, "the device has it on record as ballooned (QEMU PartiallyBalloonedPage)")
+    report = Field(Request, Request.NONE, "the report that names it; HANDLED: the device has discarded it")
+    reported = Field(bool, False, "the host has answered a report of it since it was last freed")
+    zero = Field(bool, False, "it is known to read as zeros")
+    replaced = Field(bool, False, "an assigned device still has the memory that the page had before it was discarded")
     deflate_queued = Field(bool, False, "a request that names it waits in the deflate queue")
 
     chunk: Chunk
@@ -144,6 +167,9 @@ class State(Record):
     saver_waits = Field(bool, False, "the thread that saves a background snapshot waits for a page that only it can let go")
     restored = Field(bool, False, "the VM was restored from a snapshot")
     moved_on = Field(bool, False, "the device of a paused VM has taken something from its queue since the snapshot's moment")
+    poison_known = Field(bool, True, "the device has the value that the guest writes over free pages (poison_val)")
+    pins = Field(Pins, Pins.NONE, "assigned devices that have the guest's memory pinned")
+    inhibited = Field(bool, False, "discards are forbidden (ram_block_discard_disable)")
     in_round = Field(bool, False, "the guest's hinting worker (report_free_page_func) is between start and stop")
 
     pages: Sequence[Page]
@@ -156,6 +182,10 @@ class State(Record):
 
     def setting(self, name: str, default: str | None = None) -> str:
         return self.configuration.setting(name, default)
+
+    def is_set(self, name: str, *values: str) -> bool:
+        """Does the system have the setting, with one of these values?"""
+        return self.configuration.system.has_setting(name) and self.setting(name) in values
 
     def keeps(self, guard: str) -> bool:
         """Is the named guard in force?"""

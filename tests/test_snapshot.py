@@ -50,9 +50,8 @@ def reachable(configuration: Configuration) -> Reachable:
 
 
 @pytest.mark.parametrize("waits", ["yes", "no"])
-@pytest.mark.parametrize("discards", ["done", "inhibited"])
-def test_a_background_snapshot_is_right_with_every_setting(waits: str, discards: str) -> None:
-    assert shortest_violation("snapshot", {"deflate-waits-for-ack": waits, "discards": discards}) is None
+def test_a_background_snapshot_is_right_with_every_setting(waits: str) -> None:
+    assert shortest_violation("snapshot", {"deflate-waits-for-ack": waits}) is None
 
 
 NEEDED_IN_THE_BACKGROUND = [
@@ -156,7 +155,7 @@ def test_a_thread_that_waits_for_itself_finishes_no_snapshot() -> None:
 
 PREMISE = [
     *(("snapshot", {}, [guard]) for guard in ("", *(item.name for item in SNAPSHOT.guards))),
-    ("snapshot", {"discards": "inhibited", "deflate-waits-for-ack": "no"}, [""]),
+    ("snapshot", {"deflate-waits-for-ack": "no"}, [""]),
     *(("firecracker", ON_FAULT, [guard]) for guard in ("", *(item.name for item in FIRECRACKER.guards))),
     ("firecracker", INCREMENTAL, ["pause-quiesces-device"]),
     ("firecracker", {"written-pages": "looked-up", "saves": "written", "early-release": "no"}, ["remap-on-discard"]),

@@ -6,6 +6,7 @@ A hint is one 4 MiB block there; here every page is hinted on its own, which all
 
 from __future__ import annotations
 
+from balloonproof.model.actions.guest import give_to_allocator, take_from_allocator
 from balloonproof.model.language import Actor, CommandId, action, require
 from balloonproof.model.state import Hinting, Owner, Page, State
 from balloonproof.model.terms import Term
@@ -56,9 +57,8 @@ def send_start_reread(s: State) -> None:
 @action(Actor.DRIVER, event="guest.hint", source="Linux get_free_page_and_send: alloc_pages, virtqueue_add_inbuf")
 def hint(s: State, page: Page) -> None:
     """Take a free page out of the allocator, queue it as a hint and keep it on free_page_list."""
-    require(s.running, s.in_round, s.received == s.active)
-    require(page.owner == Owner.FREE, ~page.holds_ring)
-    page.owner = Owner.HINTED
+    require(s.in_round, s.received == s.active)
+    take_from_allocator(s, page, Owner.HINTED)
     page.used_unsaved = False
     s.queue.add_hint(page)
 
@@ -85,7 +85,7 @@ def give_back(s: State, page: Page) -> None:
     removes runs and is left out.)  `early` is a weaker rule that nobody posted: only the shrinker waits.
     """
     require(page.owner == Owner.HINTED)
-    page.owner = Owner.FREE
+    give_to_allocator(s, page)
 
 
 @action(Actor.DRIVER, event="guest.release", source="Linux return_free_pages_to_mm, VIRTIO_BALLOON_CMD_ID_DONE")

@@ -7,10 +7,10 @@ by then; where the host tracks writes (userfaultfd write protection), it can loo
 
 from __future__ import annotations
 
-from balloonproof.model.actions.discard import discard_unless
+from balloonproof.model.actions.discard import discard
 from balloonproof.model.language import Actor, CommandId, action, require
 from balloonproof.model.state import Hinting, Page, Snapshot, State
-from balloonproof.model.terms import FALSE, TRUE, Term, choose
+from balloonproof.model.terms import TRUE, Term, choose
 
 
 def track_writes(s: State) -> None:
@@ -107,7 +107,7 @@ def discard_hinted(s: State, page: Page) -> None:
     take_element(s)
     s.queue.pop_hint(page)
     require(is_discarded(s, page))
-    discard_unless(s, page, FALSE)
+    discard(s, page)
     page.found_unwritten = False
     page.used_unsaved = False
 

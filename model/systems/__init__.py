@@ -11,11 +11,12 @@ from balloonproof.model.systems.firecracker import FIRECRACKER
 from balloonproof.model.systems.hinting import HINTING
 from balloonproof.model.systems.postcopy import POSTCOPY
 from balloonproof.model.systems.precopy import PRECOPY
+from balloonproof.model.systems.reporting import REPORTING
 from balloonproof.model.systems.snapshot import SNAPSHOT
 
-__all__ = ["BALLOON", "FIRECRACKER", "HINTING", "POSTCOPY", "PRECOPY", "SNAPSHOT", "SYSTEMS", "find_system"]
+__all__ = ["BALLOON", "FIRECRACKER", "HINTING", "POSTCOPY", "PRECOPY", "REPORTING", "SNAPSHOT", "SYSTEMS", "find_system"]
 
-SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, HINTING, POSTCOPY, SNAPSHOT, FIRECRACKER)
+SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, REPORTING, HINTING, POSTCOPY, SNAPSHOT, FIRECRACKER)
 
 
 def find_system(name: str) -> System:
