@@ -56,6 +56,7 @@ class Send(Enum):
     READ = auto()
     ARMED = auto()
     CLEARED = auto()
+    SKIPPING = auto()
 
 
 class Hinting(Enum):
@@ -65,6 +66,23 @@ class Hinting(Enum):
     REQUESTED = auto()
     START = auto()
     DONE = auto()
+
+
+class Asking(Enum):
+    """The host's request for the guest's list of free pages: none, to be made, open, or answered or given up."""
+
+    OFF = auto()
+    DUE = auto()
+    OPEN = auto()
+    CLOSED = auto()
+
+
+class FreeList(Enum):
+    """The guest's list of free pages: none, being made, or on its way to the host."""
+
+    NONE = auto()
+    WALKING = auto()
+    SENT = auto()
 
 
 class Chunk(Record):
@@ -103,6 +121,13 @@ class Page(Record):
     inflate_queued = Field(bool, False, "a request that names it waits in the inflate queue")
     deflate_queued = Field(bool, False, "a request that names it waits in the deflate queue")
 
+    listed = Field(bool, False, "it is on the guest's list of free pages")
+    passed_by_list = Field(bool, False, "the migration was spared sending it by that list")
+    balloon_bit = Field(bool, False, "its bit in the host's balloon bitmap")
+    balloon_bit_sent = Field(bool, False, "that bit as it was when the migration began")
+    deflate_handled = Field(bool, False, "the host has begun to handle a deflate request that names it")
+    passed_by_bit = Field(bool, False, "the migration was spared sending it by the balloon bitmap")
+
     chunk: Chunk
     host_page: HostPage
 
@@ -117,6 +142,11 @@ class State(Record):
     hinting = Field(Hinting, Hinting.STOP, "free_page_hint_status of the balloon device")
     log_stopped = Field(bool, False, "someone else switched the dirty log off")
     in_round = Field(bool, False, "the guest's hinting worker (report_free_page_func) is between start and stop")
+
+    asking = Field(Asking, Asking.OFF, "the host's request for the guest's list of free pages")
+    request_unseen = Field(bool, False, "the guest has not seen the host's last request for the list")
+    free_list = Field(FreeList, FreeList.NONE, "the guest's list of free pages")
+    list_stale = Field(bool, False, "the request that the list answers stands no more")
 
     pages: Sequence[Page]
     queue: FreePageQueue

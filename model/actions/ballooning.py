@@ -6,6 +6,7 @@ mark.  Linux has one request of up to 256 pages under way in each queue and wait
 
 from __future__ import annotations
 
+from balloonproof.model.actions.balloon_bitmap import bit_cleared, bit_set
 from balloonproof.model.actions.discard import discard_unless, discards_inhibited
 from balloonproof.model.language import Actor, action, require
 from balloonproof.model.state import Owner, Page, Phase, State
@@ -15,6 +16,12 @@ from balloonproof.model.terms import Term
 def holds_bql(s: State) -> Term:
     """A sync runs under the big QEMU lock, so no request of the guest is handled meanwhile (QEMU migration_bitmap_sync_precopy's callers)."""
     return (s.phase == Phase.FETCH) | (s.phase == Phase.MERGE) | (s.phase == Phase.AFTER_SYNC)
+
+
+def forget_requests(page: Page) -> None:
+    """The device is reset: nothing is queued any more."""
+    page.inflate_queued = False
+    page.deflate_queued = False
 
 
 @action(Actor.DRIVER, event="guest.inflate", source="Linux fill_balloon: balloon_page_alloc, balloon_page_enqueue, tell_host")
@@ -30,6 +37,7 @@ def take_inflate(s: State, page: Page) -> None:
     """Take an inflate request: discard the page, then use the descriptor, which tells the guest that it is done."""
     require(s.running, page.inflate_queued, ~holds_bql(s))
     page.inflate_queued = False
+    bit_set(s, page)
     discard_unless(s, page, discards_inhibited(s))
 
 
@@ -48,6 +56,7 @@ def take_deflate(s: State, page: Page) -> None:
     """Take a deflate request: the page's memory comes back when it is touched."""
     require(s.running, page.deflate_queued, ~holds_bql(s))
     page.deflate_queued = False
+    bit_cleared(s, page)
 
 
 @action(Actor.DRIVER, event="guest.leak", source="Linux leak_balloon: release_pages_balloon")

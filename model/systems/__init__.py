@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from balloonproof.model.language import System, UnknownName
 from balloonproof.model.systems.balloon import BALLOON
+from balloonproof.model.systems.balloon_skip import BALLOON_SKIP
+from balloonproof.model.systems.combined import COMBINED
+from balloonproof.model.systems.free_page_bitmap import FREE_PAGE_BITMAP
 from balloonproof.model.systems.hinting import HINTING
 from balloonproof.model.systems.postcopy import POSTCOPY
 from balloonproof.model.systems.precopy import PRECOPY
 
-__all__ = ["BALLOON", "HINTING", "POSTCOPY", "PRECOPY", "SYSTEMS", "find_system"]
+__all__ = ["BALLOON", "BALLOON_SKIP", "COMBINED", "FREE_PAGE_BITMAP", "HINTING", "POSTCOPY", "PRECOPY", "SYSTEMS", "find_system"]
 
-SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, HINTING, POSTCOPY)
+SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, FREE_PAGE_BITMAP, BALLOON_SKIP, COMBINED, HINTING, POSTCOPY)
 
 
 def find_system(name: str) -> System:
