@@ -9,8 +9,9 @@ from __future__ import annotations
 from balloonproof.model.actions.balloon_bitmap import bit_cleared, is_trusted
 from balloonproof.model.actions.ballooning import forget_requests, holds_bql
 from balloonproof.model.actions.dirty_log import clear_chunk
+from balloonproof.model.actions.free_page_bitmap import lose_list
 from balloonproof.model.language import Actor, action, require
-from balloonproof.model.state import FreeList, Owner, Page, Phase, Send, State
+from balloonproof.model.state import Owner, Page, Phase, Send, State
 
 
 def may_skip(s: State, page: Page) -> None:
@@ -76,8 +77,4 @@ def reboot(s: State) -> None:
         page.deflate_handled = False
         if s.keeps("reset-clears-bitmap"):
             page.balloon_bit = False
-        if s.has("free-page-bitmap"):
-            page.listed = False
-    if s.has("free-page-bitmap"):
-        s.free_list = FreeList.NONE
-        s.list_stale = False
+    lose_list(s)

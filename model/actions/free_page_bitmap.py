@@ -57,6 +57,17 @@ def forget_request(s: State) -> None:
         s.asking = choose(s.asking == Asking.OPEN, Asking.OPEN, Asking.OFF)
 
 
+def lose_list(s: State) -> None:
+    """The device is reset: what the driver has made of the list is gone, and a request that still stands is seen anew."""
+    if not s.has("free-page-bitmap"):
+        return
+    for page in s.pages:
+        page.listed = False
+    s.free_list = FreeList.NONE
+    s.list_stale = False
+    s.request_unseen = s.asking == Asking.OPEN
+
+
 @action(Actor.MIGRATION, event="migration.request-free-pages", source="Li 2016, QEMU patch 4: ram_save_setup; M. Tsirkin 2016: in each round")
 def request_free_pages(s: State) -> None:
     """Ask the guest for its free pages: before the first sync, or before each; the dirty log is on.
@@ -89,7 +100,7 @@ def begin_list(s: State) -> None:
 def list_page(s: State, page: Page) -> None:
     """Set the bit of a page that is free at this moment.  The page is not taken out of the allocator."""
     listable = page.owner == Owner.FREE
-    if s.has("balloon-skip") and s.setting("list-covers") == "free-and-ballooned":
+    if s.has("balloon-skip") and s.setting("sets") == "list-covers-balloon":
         listable = listable | (page.owner == Owner.BALLOONED)
     require(s.running, s.free_list == FreeList.WALKING, listable, ~page.holds_ring, ~page.listed)
     page.listed = True
@@ -118,6 +129,9 @@ def filter_free_pages(s: State) -> None:
     for page in s.pages:
         if s.setting("log-clear") == "by-filter":
             clear_chunk(s, page.chunk)
+        if s.has("balloon-skip") and s.setting("sets") == "one-bitmap":
+            page.balloon_bit = page.balloon_bit | page.listed
+            continue
         page.passed_by_list = page.passed_by_list | (page.listed & page.dirty)
         page.dirty = page.dirty & ~page.listed
         if s.setting("filters") == "dirty-memory":

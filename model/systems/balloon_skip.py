@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from balloonproof.model.actions import balloon_skip, ballooning
 from balloonproof.model.language import Guard, Setting, System
 from balloonproof.model.properties import BIT_SKIPS_PAGE, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, NO_PAGE_LOST
@@ -23,29 +21,23 @@ ACTIONS = (
 )
 
 
-def of_balloon(name: str, *values: str) -> Setting:
-    """A setting of `balloon`, with these of its values."""
-    return replace(next(item for item in balloon.SETTINGS if item.name == name), values=values)
+BALLOON_SETTINGS = (balloon.WAITS_FOR_ACK, balloon.DISCARDS.only("done"))
 
-
-BALLOON_SETTINGS = (of_balloon("deflate-waits-for-ack", "yes", "no"), of_balloon("discards", "done"))
-
-SETTINGS = (
-    Setting(
-        "skip",
-        ("clears", "clears-before-stop", "keeps"),
-        "a skipped page's dirty bit is cleared, in the final stage too (Kolhe 2016), or only while the VM runs; or it stays set, and the migration "
-        "completes without the page",
-    ),
-    Setting(
-        "suspended",
-        ("while-handled", "no", "while-queued"),
-        "the bit is not believed while the host handles a deflate request (Kolhe 2016), or as soon as one is queued",
-    ),
-    Setting("deflate-marks-dirty", ("no", "yes"), "handling a deflate request marks the page dirty"),
-    Setting("drain-at-stop", ("no", "yes"), "when the VM has stopped, the host takes the deflate requests that are left before the last sync"),
-    Setting("bitmap-migrated", ("yes", "no"), "the destination gets the bitmap (Kolhe 2016), or begins with an empty one"),
+SKIP = Setting(
+    "skip",
+    ("clears", "clears-before-stop", "keeps"),
+    "a skipped page's dirty bit is cleared, in the final stage too (Kolhe 2016), or only while the VM runs; or it stays set, and the migration completes "
+    "without the page",
 )
+SUSPENDED = Setting(
+    "suspended",
+    ("while-handled", "no", "while-queued"),
+    "the bit is not believed while the host handles a deflate request (Kolhe 2016), or as soon as one is queued",
+)
+MARKS = Setting("deflate-marks-dirty", ("no", "yes"), "handling a deflate request marks the page dirty")
+DRAIN = Setting("drain-at-stop", ("no", "yes"), "when the VM has stopped, the host takes the deflate requests that are left before the last sync")
+MIGRATED = Setting("bitmap-migrated", ("yes", "no"), "the destination gets the bitmap (Kolhe 2016), or begins with an empty one")
+SETTINGS = (SKIP, SUSPENDED, MARKS, DRAIN, MIGRATED)
 
 GUARDS = (
     Guard("inflate-before-deflate", "a page is deflated only after the host has answered its inflate request (virtio-spec, Linux tell_host)"),

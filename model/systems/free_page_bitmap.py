@@ -16,26 +16,29 @@ ACTIONS = (
     free_page_bitmap.drop_list,
 )
 
-SETTINGS = (
-    Setting(
-        "filters",
-        ("dirty-memory", "bitmap"),
-        "the list clears bits in QEMU's own dirty memory, which device writes set too (Li 2016), or in the migration's bitmap alone",
-    ),
-    Setting(
-        "asks",
-        ("setup", "each-round"),
-        "the host asks once, before the first sync (Li 2016; the log then starts clear, or that sync would bring every page back), or "
-        "before each sync (M. Tsirkin 2016)",
-    ),
-    Setting(
-        "log-clear",
-        ("before-request", "by-filter", "by-sends"),
-        "with the manual dirty log, a listed page's log is cleared before the host asks, when the list is used (as QEMU 3143577d6a does for hints), "
-        "or not until a page of its chunk is sent (as QEMU 4.1 to 6.0 did)",
-    ),
-    Setting("waits-for-answer", ("yes", "no"), "a running VM's sync waits for the list (Li 2016), or goes on without (D. Berrange, M. Tsirkin 2016)"),
+FILTERS = Setting(
+    "filters",
+    ("dirty-memory", "bitmap"),
+    "the list clears bits in QEMU's own dirty memory, which device writes set too (Li 2016), or in the migration's bitmap alone",
 )
+ASKS = Setting(
+    "asks",
+    ("setup", "each-round"),
+    "the host asks once, before the first sync (Li 2016; the log then starts clear, or that sync would bring every page back), or before "
+    "each sync (M. Tsirkin 2016)",
+)
+LOG_CLEAR = Setting(
+    "log-clear",
+    ("before-request", "by-filter", "by-sends"),
+    "with the manual dirty log, a listed page's log is cleared before the host asks, when the list is used (as QEMU 3143577d6a does for hints), or not "
+    "until a page of its chunk is sent (as QEMU 4.1 to 6.0 did)",
+)
+WAITS = Setting(
+    "waits-for-answer",
+    ("yes", "no"),
+    "a running VM's sync waits for the list (Li 2016), or goes on without (D. Berrange, M. Tsirkin 2016)",
+)
+SETTINGS = (FILTERS, ASKS, LOG_CLEAR, WAITS)
 
 GUARDS = (
     Guard("log-before-request", "the host asks only when the dirty log is on (Li 2016)"),
