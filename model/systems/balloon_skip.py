@@ -1,4 +1,25 @@
-"""Pages in the balloon are not sent: Jitendra Kolhe's patch of 2016."""
+"""Pages in the balloon are not sent: Jitendra Kolhe's patch of 2016.
+
+The design rule, for whoever revives the idea.  `balloonproof prove balloon-skip --all-settings` and the removal of each guard show it:
+
+1. A page's bit must be clear before the guest uses the page again.  That is so if the guest waits for the host's answer to its deflate request
+   (`deflate-waits-for-ack=yes`: MUST_TELL_HOST; Linux always does); then nothing else is needed, and all other settings are free.
+2. Without, one of these is needed, and enough:
+   - do not believe a bit while a deflate request for the page is queued, whether the host has begun to handle it or not (`suspended=while-queued`);
+   - keep a skipped page's dirty bit, and take all deflate requests when the VM has stopped (`skip=keeps`, `drain-at-stop=yes`);
+   - mark a page dirty when its deflate request is handled, and take all of them when the VM has stopped, before the last sync (`deflate-marks-dirty=yes`,
+     `drain-at-stop=yes`).
+   Suspending while a request is handled, which is what the patch does, is not enough: the window is the time that the request waits.  Nor is marking or
+   keeping without the drain: a request can still be queued when the VM stops.  All three assume that the request is queued before the page is used,
+   as Linux does; a guest that tells the host afterwards needs 1.
+3. Ask the bit after the page's log and dirty bit were cleared, as when a page is sent (`bit-tested-last`, `clear-log-before-skip`).  Skipping is sending,
+   with nothing to read.  (With get-and-clear both may be left out, and where a skipped page stays dirty.)
+4. Answer an inflate request before its page can be deflated (`inflate-before-deflate`), clear the bitmap at a reset of the device
+   (`reset-clears-bitmap`: a rebooted guest deflates nothing), and give the destination the bitmap of the stopped VM (`bitmap-of-stopped-vm`) or none.
+
+Defaults are what the patch did as far as its archived part and the replies tell; where it left a rule open, what is safe (1).  Not covered: post-copy, host pages
+larger than guest pages.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,18 @@
-"""Both at once: the guest's list of free pages and the host's balloon bitmap."""
+"""Both at once: the guest's list of free pages and the host's balloon bitmap, which J. Kolhe called ideal in March 2016 and nobody built.
+
+The design rule, for whoever builds it:
+
+1. The two compose.  Keep them apart (`sets=separate`), each under its own rules (`free_page_bitmap`, `balloon_skip`), and every page may go from one to the other and
+   back while a round runs.  Both clear a page's dirty bit after its log, and at a moment when its content does not matter; a write after that moment is
+   in the log, whoever had the page in between.  A page on its way (allocated for the balloon, or deflated and not answered yet) is in neither set, and is sent.
+2. No guard of either becomes needless, and none is needed that neither needs alone.
+3. The guest may list the pages in its balloon too (`sets=list-covers-balloon`): what makes the list sound for a free page makes it sound for these.
+4. One bitmap for both sets (`sets=one-bitmap`) loses pages, whatever else is done: a page leaves the balloon with a request that clears its bit, and leaves the
+   list without a word.  The list must be applied once, before the sync that follows its request, and forgotten.
+5. After a reset of the device the list is gone while the request still stands: show it to the new driver again.
+
+Fixed here, because the systems by themselves have decided them, are the settings with one value.  Where neither of the originals tells, defaults are what is safe.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,23 @@
-"""The guest's list of free pages beside pre-copy: Liang Li's RFC of 2016, and what its thread made of it."""
+"""The guest's list of free pages beside pre-copy: Liang Li's RFC of 2016, and what its thread made of it.
+
+The design rule, for whoever revives the idea.  `balloonproof prove free-page-bitmap --all-settings` and the removal of each guard show it:
+
+1. Ask when the dirty log is on, and use an answer only before the sync that follows its request (`log-before-request`, `answer-before-sync`); give each
+   request an id, so that a list which a cancelled migration asked for is not taken for an answer (`answer-of-this-migration`).  Nothing else is asked of
+   the guest: a page that it uses meanwhile is in the log, and that sync brings it back.
+2. Clear the listed pages in the migration's own bitmap alone (`filters=bitmap`).  The RFC clears them in QEMU's dirty memory before the first sync; a device
+   write that falls between the guest's walk and the filter is recorded there and nowhere else, and is lost.  This is the RFC's one fault.
+3. With KVM's manual dirty log, which came later, clear the log before asking (`log-clear=before-request`), or ask before the first sync only
+   (`asks=setup`).  If the list itself or a page sent of the same chunk clears the log, a write to a listed page whose kernel bit is still set loses its
+   trace: what hinting in QEMU 6.1 suffers from.  Legacy get-and-clear needs no such rule.
+
+With 1, safe is what satisfies one of: `filters=bitmap` with `asks=setup`, with `log-clear=before-request`, or with `dirty-log=get-and-clear`.  Asking once or in each
+round, and waiting for the answer or not, makes no difference to safety; but with `waits-for-answer=yes` a guest that never answers stops the
+migration for good, so do not wait.  Before the first sync, a log that starts with all bits set undoes the filter: start it clear, or ask after that sync.
+
+Defaults are what the RFC did (so it is refuted); where it could not have decided, as for the manual log, they are what is safe.  Not covered: post-copy, and guests that
+rely on what is in free pages (init_on_free, page_poison).
+"""
 
 from __future__ import annotations
 
