@@ -15,13 +15,14 @@ ACTIONS = (
     ballooning.leak,
 )
 
-WAITS_FOR_ACK = Setting(
-    "deflate-waits-for-ack",
-    ("yes", "no"),
-    "a deflated page is used only after the host has answered (Linux always; virtio-spec: required with MUST_TELL_HOST)",
+SETTINGS = (
+    Setting(
+        "deflate-waits-for-ack",
+        ("yes", "no"),
+        "a deflated page is used only after the host has answered (Linux always; virtio-spec: required with MUST_TELL_HOST)",
+    ),
+    Setting("discards", ("done", "inhibited"), "inflating discards the page's memory, or is answered without (QEMU virtio_balloon_inhibited)"),
 )
-DISCARDS = Setting("discards", ("done", "inhibited"), "inflating discards the page's memory, or is answered without (QEMU virtio_balloon_inhibited)")
-SETTINGS = (WAITS_FOR_ACK, DISCARDS)
 
 GUARDS = (Guard("inflate-before-deflate", "a page is deflated only after the host has answered its inflate request (virtio-spec, Linux tell_host)"),)
 

@@ -17,15 +17,15 @@ The design rule, for whoever revives the idea.  `balloonproof prove balloon-skip
 4. Answer an inflate request before its page can be deflated (`inflate-before-deflate`), clear the bitmap at a reset of the device
    (`reset-clears-bitmap`: a rebooted guest deflates nothing), and give the destination the bitmap of the stopped VM (`bitmap-of-stopped-vm`) or none.
 
-Defaults are what the patch did as far as its archived part and the replies tell; where it left a rule open, what is safe (1).  Not covered: post-copy, host pages
-larger than guest pages.
+Defaults are what the patch did as far as its archived part and the replies tell; where it left a rule open, what is safe (1).  Not covered: post-copy,
+host pages larger than guest pages.
 """
 
 from __future__ import annotations
 
 from balloonproof.model.actions import balloon_skip, ballooning
 from balloonproof.model.language import Guard, Setting, System
-from balloonproof.model.properties import BIT_SKIPS_PAGE, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, NO_PAGE_LOST
+from balloonproof.model.properties import BIT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, NO_PAGE_LOST
 from balloonproof.model.systems import balloon, precopy
 
 ACTIONS = (
@@ -42,7 +42,11 @@ ACTIONS = (
 )
 
 
-BALLOON_SETTINGS = (balloon.WAITS_FOR_ACK, balloon.DISCARDS.only("done"))
+# The ring and TCG re-arm a page's log at a sync, as get-and-clear does; what is their own, precopy and free-page-bitmap decide.
+LOG_SETTINGS = tuple(item.only("manual", "get-and-clear") if item.name == "dirty-log" else item for item in precopy.SETTINGS)
+LOG_GUARDS = tuple(item for item in precopy.GUARDS if item.name != "reset-tlb-at-sync")
+
+BALLOON_SETTINGS = tuple(item.only("done") if item.name == "discards" else item for item in balloon.SETTINGS)
 
 SKIP = Setting(
     "skip",
@@ -73,7 +77,7 @@ BALLOON_SKIP = System(
     "Pages in the balloon are not sent (Jitendra Kolhe 2016).",
     frozenset({"balloon", "balloon-skip"}),
     precopy.ACTIONS + ACTIONS,
-    precopy.SETTINGS + BALLOON_SETTINGS + SETTINGS,
-    precopy.GUARDS + GUARDS,
-    (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, BIT_SKIPS_PAGE),
+    LOG_SETTINGS + BALLOON_SETTINGS + SETTINGS,
+    LOG_GUARDS + GUARDS,
+    (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, BIT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE),
 )

@@ -11,19 +11,20 @@ The design rule, for whoever revives the idea.  `balloonproof prove free-page-bi
    (`asks=setup`).  If the list itself or a page sent of the same chunk clears the log, a write to a listed page whose kernel bit is still set loses its
    trace: what hinting in QEMU 6.1 suffers from.  Legacy get-and-clear needs no such rule.
 
-With 1, safe is what satisfies one of: `filters=bitmap` with `asks=setup`, with `log-clear=before-request`, or with `dirty-log=get-and-clear`.  Asking once or in each
-round, and waiting for the answer or not, makes no difference to safety; but with `waits-for-answer=yes` a guest that never answers stops the
-migration for good, so do not wait.  Before the first sync, a log that starts with all bits set undoes the filter: start it clear, or ask after that sync.
+4. Do not wait for the answer (`waits-for-answer=no`): a guest that never gives one would stop the migration for good (D. Berrange, in the thread).
 
-Defaults are what the RFC did (so it is refuted); where it could not have decided, as for the manual log, they are what is safe.  Not covered: post-copy, and guests that
-rely on what is in free pages (init_on_free, page_poison).
+No page is lost under 1 with `filters=bitmap` and one of `asks=setup`, `log-clear=before-request`, or a dirty log that is not `manual`; asking once
+or in each round makes no difference.  Before the first sync, a log that starts with all bits set undoes the filter: start it clear, or ask after that sync.
+
+Defaults are what the RFC did (so they are refuted); where it could not have decided, as for the manual log, they are what is safe.  Not covered: post-copy,
+and guests that rely on what is in free pages (init_on_free, page_poison).
 """
 
 from __future__ import annotations
 
 from balloonproof.model.actions import free_page_bitmap
 from balloonproof.model.language import Guard, Setting, System
-from balloonproof.model.properties import LIST_SKIPS_PAGE, MIGRATION_COMPLETES, NO_PAGE_LOST
+from balloonproof.model.properties import MIGRATION_CAN_COMPLETE, LIST_SKIPS_PAGE, MIGRATION_COMPLETES, NO_PAGE_LOST
 from balloonproof.model.systems import precopy
 
 ACTIONS = (
@@ -65,6 +66,8 @@ GUARDS = (
     Guard("answer-before-sync", "a list is used only before the sync that follows its request (M. Tsirkin 2016: clear free bits before fetching KVM's log)"),
 )
 
+SAFE = (("filters", "bitmap"), ("waits-for-answer", "no"))
+
 FREE_PAGE_BITMAP = System(
     "free-page-bitmap",
     "The guest's list of free pages beside pre-copy (Liang Li 2016).",
@@ -72,5 +75,6 @@ FREE_PAGE_BITMAP = System(
     precopy.ACTIONS + ACTIONS,
     precopy.SETTINGS + SETTINGS,
     precopy.GUARDS + GUARDS,
-    (NO_PAGE_LOST, MIGRATION_COMPLETES, LIST_SKIPS_PAGE),
+    (NO_PAGE_LOST, MIGRATION_COMPLETES, LIST_SKIPS_PAGE, MIGRATION_CAN_COMPLETE),
+    SAFE,
 )
