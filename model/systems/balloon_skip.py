@@ -25,8 +25,8 @@ from __future__ import annotations
 
 from balloonproof.model.actions import balloon_skip, ballooning
 from balloonproof.model.language import Guard, Setting, System
-from balloonproof.model.properties import BIT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, NO_PAGE_LOST
-from balloonproof.model.systems import balloon, precopy
+from balloonproof.model.properties import BIT_SKIPS_PAGE, HOST_KEEPS_CONTENT, MIGRATION_CAN_COMPLETE, MIGRATION_COMPLETES, NO_PAGE_LOST
+from balloonproof.model.systems import balloon, free_page_bitmap, precopy
 
 ACTIONS = (
     ballooning.inflate,
@@ -41,10 +41,6 @@ ACTIONS = (
     balloon_skip.reboot,
 )
 
-
-# The ring and TCG re-arm a page's log at a sync, as get-and-clear does; what is their own, precopy and free-page-bitmap decide.
-LOG_SETTINGS = tuple(item.only("manual", "get-and-clear") if item.name == "dirty-log" else item for item in precopy.SETTINGS)
-LOG_GUARDS = tuple(item for item in precopy.GUARDS if item.name != "reset-tlb-at-sync")
 
 BALLOON_SETTINGS = tuple(item.only("done") if item.name == "discards" else item for item in balloon.SETTINGS)
 
@@ -77,7 +73,7 @@ BALLOON_SKIP = System(
     "Pages in the balloon are not sent (Jitendra Kolhe 2016).",
     frozenset({"balloon", "balloon-skip"}),
     precopy.ACTIONS + ACTIONS,
-    LOG_SETTINGS + BALLOON_SETTINGS + SETTINGS,
-    LOG_GUARDS + GUARDS,
+    free_page_bitmap.LOG_SETTINGS + BALLOON_SETTINGS + SETTINGS,
+    free_page_bitmap.LOG_GUARDS + GUARDS,
     (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, BIT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE),
 )

@@ -4,8 +4,8 @@ The design rule, for whoever builds it:
 
 1. The two compose.  Keep them apart (`sets=separate`), each under its own rules (`free_page_bitmap`, `balloon_skip`), and every page may go from one
    to the other and back while a round runs.  Both clear a page's dirty bit after its log, and at a moment when its content does not matter; a write after that
-   moment is in the log, whoever had the page in between.
-   in the log, whoever had the page in between.  A page on its way (allocated for the balloon, or deflated and not answered yet) is in neither set, and is sent.
+   moment is in the log, whoever had the page in between.  A page on its way (allocated for the balloon, or deflated and not answered yet) is in neither
+   set, and is sent.
 2. No guard of either becomes needless, and none is needed that neither needs alone.
 3. The guest may list the pages in its balloon too (`sets=list-covers-balloon`): what makes the list sound for a free page makes it sound for these.
 4. One bitmap for both sets (`sets=one-bitmap`) loses pages, whatever else is done: a page leaves the balloon with a request that clears its bit,
@@ -21,9 +21,9 @@ from balloonproof.model.language import Setting, System
 from balloonproof.model.properties import (
     BIT_SKIPS_PAGE,
     BOTH_SKIP_PAGE,
-    MIGRATION_CAN_COMPLETE,
     HOST_KEEPS_CONTENT,
     LIST_SKIPS_PAGE,
+    MIGRATION_CAN_COMPLETE,
     MIGRATION_COMPLETES,
     NO_PAGE_LOST,
 )
@@ -57,7 +57,7 @@ COMBINED = System(
     "The guest's list of free pages and the host's balloon bitmap in one migration.",
     frozenset({"balloon", "balloon-skip", "free-page-bitmap"}),
     precopy.ACTIONS + free_page_bitmap.ACTIONS + balloon_skip.ACTIONS,
-    balloon_skip.LOG_SETTINGS + LIST_SETTINGS + BALLOON_SETTINGS + (SETS,),
-    balloon_skip.LOG_GUARDS + free_page_bitmap.GUARDS + balloon_skip.GUARDS,
+    free_page_bitmap.LOG_SETTINGS + LIST_SETTINGS + BALLOON_SETTINGS + (SETS,),
+    free_page_bitmap.LOG_GUARDS + free_page_bitmap.GUARDS + balloon_skip.GUARDS,
     (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, LIST_SKIPS_PAGE, BIT_SKIPS_PAGE, BOTH_SKIP_PAGE, MIGRATION_CAN_COMPLETE),
 )

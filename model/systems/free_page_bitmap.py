@@ -13,18 +13,19 @@ The design rule, for whoever revives the idea.  `balloonproof prove free-page-bi
 
 4. Do not wait for the answer (`waits-for-answer=no`): a guest that never gives one would stop the migration for good (D. Berrange, in the thread).
 
-No page is lost under 1 with `filters=bitmap` and one of `asks=setup`, `log-clear=before-request`, or a dirty log that is not `manual`; asking once
+No page is lost under 1 with `filters=bitmap` and one of `asks=setup`, `log-clear=before-request`, or `dirty-log=get-and-clear`; asking once
 or in each round makes no difference.  Before the first sync, a log that starts with all bits set undoes the filter: start it clear, or ask after that sync.
 
-Defaults are what the RFC did (so they are refuted); where it could not have decided, as for the manual log, they are what is safe.  Not covered: post-copy,
-and guests that rely on what is in free pages (init_on_free, page_poison).
+Defaults are what the RFC did (so they are refuted); where it could not have decided, as for the manual log, they are what is safe.  Not covered: the dirty
+ring; TCG, whose log notices a write only from the first sync on (as `precopy` has it), so that it must not be asked for a list before; post-copy; guests
+that rely on what is in free pages (init_on_free, page_poison).
 """
 
 from __future__ import annotations
 
 from balloonproof.model.actions import free_page_bitmap
 from balloonproof.model.language import Guard, Setting, System
-from balloonproof.model.properties import MIGRATION_CAN_COMPLETE, LIST_SKIPS_PAGE, MIGRATION_COMPLETES, NO_PAGE_LOST
+from balloonproof.model.properties import LIST_SKIPS_PAGE, MIGRATION_CAN_COMPLETE, MIGRATION_COMPLETES, NO_PAGE_LOST
 from balloonproof.model.systems import precopy
 
 ACTIONS = (
@@ -35,6 +36,9 @@ ACTIONS = (
     free_page_bitmap.filter_free_pages,
     free_page_bitmap.drop_list,
 )
+
+LOG_SETTINGS = tuple(item.only("manual", "get-and-clear") if item.name == "dirty-log" else item for item in precopy.SETTINGS)
+LOG_GUARDS = tuple(item for item in precopy.GUARDS if item.name != "reset-tlb-at-sync")
 
 FILTERS = Setting(
     "filters",
@@ -73,8 +77,8 @@ FREE_PAGE_BITMAP = System(
     "The guest's list of free pages beside pre-copy (Liang Li 2016).",
     frozenset({"free-page-bitmap"}),
     precopy.ACTIONS + ACTIONS,
-    precopy.SETTINGS + SETTINGS,
-    precopy.GUARDS + GUARDS,
+    LOG_SETTINGS + SETTINGS,
+    LOG_GUARDS + GUARDS,
     (NO_PAGE_LOST, MIGRATION_COMPLETES, LIST_SKIPS_PAGE, MIGRATION_CAN_COMPLETE),
     SAFE,
 )
