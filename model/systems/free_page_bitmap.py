@@ -6,7 +6,8 @@ The design rule, for whoever revives the idea.  `balloonproof prove free-page-bi
    request an id, so that a list which a cancelled migration asked for is not taken for an answer (`answer-of-this-migration`).  Nothing else is asked of
    the guest: a page that it uses meanwhile is in the log, and that sync brings it back.
 2. Clear the listed pages in the migration's own bitmap alone (`filters=bitmap`).  The RFC clears them in QEMU's dirty memory before the first sync; a device
-   write that falls between the guest's walk and the filter is recorded there and nowhere else, and is lost.  Of the RFC's choices it is the only one that loses pages.
+   write that falls between the guest's walk and the filter is recorded there and nowhere else, and is lost.
+   Of the RFC's choices it is the only one that loses pages.
 3. With KVM's manual dirty log, which came later, clear the log before asking (`log-clear=before-request`), or ask before the first sync only
    (`asks=setup`).  If the list itself or a page sent of the same chunk clears the log, a write to a listed page whose kernel bit is still set loses its
    trace: what hinting in QEMU 6.1 suffers from.  Legacy get-and-clear needs no such rule.
