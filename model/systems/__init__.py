@@ -1,6 +1,6 @@
 """Which actions, settings and guards make which protocol: a file for each system.
 
-The first value of a setting is what QEMU HEAD with Linux HEAD does.
+The first value of a setting is what QEMU HEAD with Linux HEAD does, or what the proposal of 2016 did.
 """
 
 from __future__ import annotations
