@@ -293,6 +293,13 @@ class Setting:
     values: tuple[str, ...]
     meaning: str
 
+    def only(self, *values: str) -> Setting:
+        """This setting with some of its values, in this order; one value is a rule that the system has decided on."""
+        for value in values:
+            if value not in self.values:
+                raise UnknownName(f"value of {self.name}", value, self.values)
+        return replace(self, values=values)
+
 
 @dataclass(frozen=True)
 class Guard:

@@ -206,3 +206,24 @@ REPORTED_PAGES_COME_BACK = Property(
     given=lambda s, page: (s.phase == Phase.NONE) & (page.owner == Owner.ISOLATED),
     fair=(Actor.DRIVER, Actor.DEVICE, "resume"),
 )
+
+LIST_SKIPS_PAGE = Property(
+    "list-skips-page",
+    "A migration can complete without ever having sent a page that was on the guest's list of free pages.",
+    "sometimes",
+    lambda s, page: (s.phase == Phase.COMPLETED) & (page.owner == Owner.FREE) & page.passed_by_list & ~page.copied,
+)
+
+BIT_SKIPS_PAGE = Property(
+    "bit-skips-page",
+    "A migration can complete without a page that the balloon bitmap made it skip.",
+    "sometimes",
+    lambda s, page: (s.phase == Phase.COMPLETED) & (page.owner == Owner.BALLOONED) & page.passed_by_bit & ~page.copied,
+)
+
+BOTH_SKIP_PAGE = Property(
+    "both-skip-page",
+    "A migration can complete that was spared sending a page by the list, and then by the balloon bitmap.",
+    "sometimes",
+    lambda s, page: (s.phase == Phase.COMPLETED) & page.passed_by_list & page.passed_by_bit & ~page.copied,
+)

@@ -57,6 +57,7 @@ class Send(Enum):
     READ = auto()
     ARMED = auto()
     CLEARED = auto()
+    SKIPPING = auto()
 
 
 class Snapshot(Enum):
@@ -99,6 +100,23 @@ class Pins(Enum):
     NONE = auto()
     ONE = auto()
     SEVERAL = auto()
+
+
+class Asking(Enum):
+    """The host's request for the guest's list of free pages: none, to be made, open, or answered or given up."""
+
+    OFF = auto()
+    DUE = auto()
+    OPEN = auto()
+    CLOSED = auto()
+
+
+class FreeList(Enum):
+    """The guest's list of free pages: none, being made, or on its way to the host."""
+
+    NONE = auto()
+    WALKING = auto()
+    SENT = auto()
 
 
 class Chunk(Record):
@@ -150,6 +168,13 @@ class Page(Record):
     replaced = Field(bool, False, "an assigned device still has the memory that the page had before it was discarded")
     deflate_queued = Field(bool, False, "a request that names it waits in the deflate queue")
 
+    listed = Field(bool, False, "it is on the guest's list of free pages")
+    passed_by_list = Field(bool, False, "the migration was spared sending it by that list")
+    balloon_bit = Field(bool, False, "its bit in the host's balloon bitmap")
+    balloon_bit_sent = Field(bool, False, "that bit as it was when the migration began")
+    deflate_handled = Field(bool, False, "the host has begun to handle a deflate request that names it")
+    passed_by_bit = Field(bool, False, "the migration was spared sending it by the balloon bitmap")
+
     chunk: Chunk
     host_page: HostPage
 
@@ -171,6 +196,11 @@ class State(Record):
     pins = Field(Pins, Pins.NONE, "assigned devices that have the guest's memory pinned")
     inhibited = Field(bool, False, "discards are forbidden (ram_block_discard_disable)")
     in_round = Field(bool, False, "the guest's hinting worker (report_free_page_func) is between start and stop")
+
+    asking = Field(Asking, Asking.OFF, "the host's request for the guest's list of free pages")
+    request_unseen = Field(bool, False, "the guest has not seen the host's last request for the list")
+    free_list = Field(FreeList, FreeList.NONE, "the guest's list of free pages")
+    list_stale = Field(bool, False, "the request that the list answers stands no more")
 
     pages: Sequence[Page]
     queue: FreePageQueue

@@ -77,8 +77,9 @@ def safe_rules(rows: Sequence[Row]) -> list[dict[str, str]]:
 def _minimal(verdicts: dict[Configuration, str], wanted: Callable[[set[str]], bool]) -> list[dict[str, str]]:
     system = next(iter(verdicts)).system
     rules: list[dict[str, str]] = []
-    settings = [(item.name, value) for item in system.settings for value in item.values]
-    for size in range(len(system.settings) + 1):
+    varied = [item for item in system.settings if len(item.values) > 1]
+    settings = [(item.name, value) for item in varied for value in item.values]
+    for size in range(len(varied) + 1):
         for chosen in itertools.combinations(settings, size):
             rule = dict(chosen)
             if len(rule) < size or any(known.items() <= rule.items() for known in rules):

@@ -11,6 +11,7 @@ them queue the request, wait for the answer and only then go on, so each is the 
 
 from __future__ import annotations
 
+from balloonproof.model.actions.balloon_bitmap import bit_cleared, bit_set
 from balloonproof.model.actions.discard import answer, discard, handles_requests, is_answered, is_discardable, may_discard
 from balloonproof.model.actions.guest import give_to_allocator, take_from_allocator
 from balloonproof.model.language import Actor, action, require
@@ -33,6 +34,7 @@ def take_inflate(s: State, page: Page) -> None:
     page.inflate = Request.HANDLED
     if keeps_record(s):
         page.recorded = True
+    bit_set(s, page)
 
 
 def keeps_record(s: State) -> bool:
@@ -85,6 +87,7 @@ def take_deflate(s: State, page: Page) -> None:
     page.deflate_queued = False
     if keeps_record(s) and s.keeps("forget-on-deflate"):
         page.recorded = False
+    bit_cleared(s, page)
 
 
 @action(Actor.DRIVER, event="guest.leak", source="Linux leak_balloon: release_pages_balloon; virtballoon_migratepage: balloon_page_finalize, put_page")

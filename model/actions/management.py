@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from balloonproof.model.actions.balloon_bitmap import bit_at_destination, bit_at_start
+from balloonproof.model.actions.free_page_bitmap import asks_in_setup_only, forget_request, request_becomes_due
 from balloonproof.model.actions.migration import require_no_store_begun
 from balloonproof.model.language import Actor, action, require
 from balloonproof.model.state import Hinting, Page, Phase, Send, State
@@ -12,7 +14,7 @@ from balloonproof.model.terms import const
 def start_migration(s: State) -> None:
     """Start a migration, also again after one that failed: all pages dirty (40c4d4a835, 4.1), the dirty log on, an empty destination."""
     require(s.phase == Phase.NONE)
-    initially_set = s.setting("dirty-log") == "manual" and s.setting("initially-set") == "yes"
+    initially_set = s.setting("dirty-log") == "manual" and s.setting("initially-set") == "yes" and not asks_in_setup_only(s)
     for page in s.pages:
         page.copied = False
         page.dirty = const(True, Page.dirty.sort) if s.keeps("fresh-bitmap") else page.ram_dirty
@@ -20,6 +22,8 @@ def start_migration(s: State) -> None:
         page.logged = initially_set
         if s.setting("dirty-log") == "ring":
             page.armed = s.keeps("protect-at-start")
+        bit_at_start(s, page)
+    request_becomes_due(s)
     s.phase = Phase.BEFORE_SYNC
 
 
@@ -52,6 +56,7 @@ def forget_migration(s: State) -> None:
         page.received = False
         page.slot_going = False
     s.log_stopped = False
+    forget_request(s)
     s.send = Send.IDLE
     s.phase = Phase.NONE
 
@@ -80,6 +85,8 @@ def switch_over(s: State) -> None:
     """The guest goes on at the destination, with the balloon device's status and command id; it may migrate again from there."""
     require(s.phase == Phase.COMPLETED)
     forget_migration(s)
+    for page in s.pages:
+        bit_at_destination(s, page)
     resume_at_destination(s)
 
 

@@ -5,7 +5,9 @@ A sync runs under the BQL with its notifier calls before and after it, so no man
 
 from __future__ import annotations
 
+from balloonproof.model.actions.balloon_bitmap import drain_before_last_sync, leave_out
 from balloonproof.model.actions.dirty_log import clear_chunk
+from balloonproof.model.actions.free_page_bitmap import request_meets_sync
 from balloonproof.model.language import Actor, action, require
 from balloonproof.model.state import Hinting, Page, Phase, Send, State
 
@@ -16,6 +18,8 @@ def stop_hints(s: State) -> None:
     require(s.phase == Phase.BEFORE_SYNC)
     if s.hints_enabled and s.keeps("stop-before-sync"):
         s.hinting = Hinting.STOP
+    request_meets_sync(s)
+    drain_before_last_sync(s)
     s.phase = Phase.FETCH
 
 
@@ -142,5 +146,5 @@ def complete(s: State) -> None:
     require(s.phase == Phase.ROUND, s.send == Send.IDLE, s.final)
     require_channels_flushed(s)
     for page in s.pages:
-        require(~page.dirty)
+        require(~page.dirty | leave_out(s, page))
     s.phase = Phase.COMPLETED

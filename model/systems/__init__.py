@@ -1,22 +1,38 @@
 """Which actions, settings and guards make which protocol: a file for each system.
 
-The first value of a setting is what QEMU HEAD with Linux HEAD does.
+The first value of a setting is what QEMU HEAD with Linux HEAD does, or what the proposal of 2016 did.
 """
 
 from __future__ import annotations
 
 from balloonproof.model.language import System, UnknownName
 from balloonproof.model.systems.balloon import BALLOON
+from balloonproof.model.systems.balloon_skip import BALLOON_SKIP
+from balloonproof.model.systems.combined import COMBINED
 from balloonproof.model.systems.firecracker import FIRECRACKER
+from balloonproof.model.systems.free_page_bitmap import FREE_PAGE_BITMAP
 from balloonproof.model.systems.hinting import HINTING
 from balloonproof.model.systems.postcopy import POSTCOPY
 from balloonproof.model.systems.precopy import PRECOPY
 from balloonproof.model.systems.reporting import REPORTING
 from balloonproof.model.systems.snapshot import SNAPSHOT
 
-__all__ = ["BALLOON", "FIRECRACKER", "HINTING", "POSTCOPY", "PRECOPY", "REPORTING", "SNAPSHOT", "SYSTEMS", "find_system"]
+__all__ = [
+    "BALLOON",
+    "BALLOON_SKIP",
+    "COMBINED",
+    "FIRECRACKER",
+    "FREE_PAGE_BITMAP",
+    "HINTING",
+    "POSTCOPY",
+    "PRECOPY",
+    "REPORTING",
+    "SNAPSHOT",
+    "SYSTEMS",
+    "find_system",
+]
 
-SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, REPORTING, HINTING, POSTCOPY, SNAPSHOT, FIRECRACKER)
+SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, REPORTING, FREE_PAGE_BITMAP, BALLOON_SKIP, COMBINED, HINTING, POSTCOPY, SNAPSHOT, FIRECRACKER)
 
 
 def find_system(name: str) -> System:
