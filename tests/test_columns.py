@@ -29,7 +29,7 @@ from balloonproof.checker.read import scanner
 
 HAND_DIRECTORY = Path(__file__).parent.parent / "traces" / "hand"
 HAND = sorted(HAND_DIRECTORY.glob("*.trace"))
-some = settings(max_examples=25, deadline=None, derandomize=True)
+some = settings(max_examples=20, deadline=None, derandomize=True)
 
 # ----------------------------------------------------------------------------------------------------- the scan table
 
@@ -191,7 +191,9 @@ def random_traces() -> st.SearchStrategy[Trace]:
         system = draw(st.sampled_from([HINTING, HINTING, PRECOPY]))
         own = {action.event for action in system.actions}
         names = sorted(own | {*STATEMENTS, "host.command", "migration.sync-end", "guest.dirty"} - {"trace.dropped"})
-        header = Header(pages=8, chunk_pages=draw(st.sampled_from([1, 2, 3, 8])), system=system.name, observed=tuple(draw(st.sets(st.sampled_from(names)))))
+        hidden = draw(st.sets(st.sampled_from(names), max_size=2))  # more would make sets of possible states large, and the test slow
+        observed = tuple(name for name in names if name not in hidden)
+        header = Header(pages=8, chunk_pages=draw(st.sampled_from([1, 2, 3, 8])), system=system.name, observed=observed)
         ranges = st.lists(st.integers(0, 7).flatmap(lambda first: st.tuples(st.just(first), st.integers(1, 8 - first))), min_size=1, max_size=3)
         arguments = st.sampled_from([{}, {}, {}, {"cleared": 2}, {"class": "used"}, {"id": 0x80000001, "current": 0x80000001, "status": "requested"}])
         flags = st.sampled_from([frozenset(), frozenset(), frozenset({"dropped"}), frozenset({"started"})])
@@ -207,7 +209,7 @@ def random_traces() -> st.SearchStrategy[Trace]:
     return draw_trace()
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(random_traces())
 def test_both_monitors_say_the_same_of_events_in_any_order(trace: Trace) -> None:
     reference, columns = both(trace)
@@ -218,8 +220,7 @@ def test_both_monitors_say_the_same_of_a_trace_with_a_gap() -> None:
     trace = read_trace(HAND_DIRECTORY / "precopy.accept.trace")
     events = list(trace.events)
     reference, columns = both(Trace(trace.header, [*events[:6], events[5]._replace(name="trace.dropped", pages=(), arguments={"count": 3}), *events[6:]]))
-    assert columns == reference
-    assert reference[0]
+    assert columns == reference != both(trace)[0]
 
 
 @pytest.mark.parametrize("path", HAND, ids=lambda path: path.stem)
