@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from balloonproof.checker.explain import PageView, events_by_page, forbidding_guards, is_stale, lost_at, needed, telling
+from balloonproof.checker.following import Kept, events_for, events_named, follow
 from balloonproof.checker.licence import stale_hints
-from balloonproof.checker.monitor import Judgement, Monitor
-from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS, UnusableEvent
-from balloonproof.checker.read import Event, Source, Trace, read_trace
-from balloonproof.checker.read.places import header_refusal, refusal
+from balloonproof.checker.monitor import Judgement, PageMonitor
+from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS
+from balloonproof.checker.read import Event, Trace, read_trace
+from balloonproof.checker.read.places import header_refusal
 from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report, Telling
 from balloonproof.model.language import Configuration, UnknownName
 from balloonproof.model.systems import SYSTEMS, find_system
@@ -85,18 +85,7 @@ def hidden(trace: Trace, names: Sequence[str]) -> Trace:
             raise UnknownName("event", name, sorted(known))
     observed = {name for name in known if trace.header.observes(name)} | {name for name in trace.header.observed if not name.endswith("*")}
     header = replace(trace.header, observed=tuple(sorted(name for name in observed if not is_hidden(name))))
-    return Trace(header, _Kept(trace.events, is_hidden), trace.notes, trace.estimated)
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """Events without those that are hidden; like `Trace.events` it can be iterated over again."""
-
-    events: Iterable[Event]
-    is_hidden: Callable[[str], bool]
-
-    def __iter__(self) -> Iterator[Event]:
-        return (event for event in self.events if not self.is_hidden(event.name))
+    return Trace(header, Kept(trace.events, is_hidden), trace.notes, trace.estimated)
 
 
 def _event_names() -> set[str]:
@@ -136,35 +125,12 @@ def _without(trace: Trace, names: Sequence[str], configuration: Configuration, c
     return again
 
 
-def page_count(trace: Trace) -> int:
-    """The guest's pages: as the header says, else as many as the events name."""
-    if trace.header.pages is not None:
-        return trace.header.pages
-    return max((first + count for event in trace.events for first, count in event.pages), default=1)
-
-
 def check_trace(trace: Trace, configuration: Configuration, progress: Progress = silent) -> Report:
     """Follow a trace that was read already; TraceSyntaxError if it begins inside a migration or has an event that means nothing."""
-    check_beginning(trace)
-    monitor = Monitor(configuration, trace.header, page_count(trace))
-    reasons: list[str] = []
-    counts: Counter[str] = Counter()
-    sources: set[str] = set()
-    end: Source | None = None
-    for number, event in enumerate(trace.events):
-        counts[event.name] += 1
-        sources.add(event.source.path)
-        end = event.source
-        if event.name == "migration.postcopy":
-            reasons.append(f"post-copy begins at {event.source}: not part of {configuration.system.name}; the trace was followed up to there")
-            break
-        if number % 4096 == 0:
-            progress(f"event {number:,}")
-        try:
-            monitor.step(event)
-        except UnusableEvent as error:
-            raise refusal(event, error.found, error.expected, error.word) from None
-    monitor.finish()
+    followed = follow(trace, configuration, progress)
+    monitor, stopped = followed.monitor, followed.stopped
+    where = f"post-copy begins at {stopped.source}: not part of {configuration.system.name}; the trace was followed up to there" if stopped else None
+    reasons = [where] if where else []
     progress("explaining")
     findings = _findings(monitor, trace)
     if not any(item.kind in ("impossible", "violated") for item in findings):
@@ -175,39 +141,31 @@ def check_trace(trace: Trace, configuration: Configuration, progress: Progress =
         verdict,
         trace.header,
         configuration,
-        events=counts.total(),
-        event_counts=counts,
+        events=followed.counts.total(),
+        event_counts=followed.counts,
         findings=findings,
         notes=trace.notes,
         unseen=sorted({item.event for name, item in monitor.vocabulary.actions.items() if monitor.vocabulary.may_be_unseen(name)}),
         sets=len(monitor.automaton.sets),
         completed=monitor.completed,
-        sources=sorted(sources - {""}),
+        sources=sorted(followed.sources - {""}),
         reasons=reasons,
-        end=end,
+        end=followed.end,
     )
 
 
-def _findings(monitor: Monitor, trace: Trace) -> list[Finding]:
+def _findings(monitor: PageMonitor, trace: Trace) -> list[Finding]:
     judgements = _in_order(monitor.judgements)
     if not judgements:
         return []
     explained = judgements[:EXPLAINED]
     pages = [item.pages[0][0] for item in explained]
-    hints = [event for event in trace.events if event.name == "host.hint" and "dropped" not in event.flags]
+    hints = [event for event in events_named(trace, "host.hint") if "dropped" not in event.flags]
     wanted = {*pages, *(page for item in explained for event in hints for page in _common(event, item)[:1])}
-    seen = events_by_page(monitor, trace.events, wanted)
+    seen = events_by_page(monitor, events_for(trace, monitor, wanted), wanted)
     found = [_explain(monitor, seen, hints, item) for item in explained]
     rest = judgements[EXPLAINED:]
     return found + [Finding(item.kind, item.pages, sum(size for _, size in item.pages), item.event, item.property) for item in rest]
-
-
-def check_beginning(trace: Trace) -> None:
-    """A trace is followed from before its first migration on."""
-    first = next((event for event in trace.events if event.name.startswith("migration.") and event.name not in IGNORED), None)
-    if first is not None and first.name != "migration.start":
-        expected = "a trace that begins before the migration (is the source's log missing?)"
-        raise refusal(first, f"{first.name} before any migration.start", expected)
 
 
 def _in_order(judgements: Sequence[Judgement]) -> list[Judgement]:
@@ -215,7 +173,7 @@ def _in_order(judgements: Sequence[Judgement]) -> list[Judgement]:
     return sorted(judgements, key=lambda item: order[item.kind])
 
 
-def _explain(monitor: Monitor, seen: Mapping[int, Sequence[Event]], hints: Sequence[Event], item: Judgement) -> Finding:
+def _explain(monitor: PageMonitor, seen: Mapping[int, Sequence[Event]], hints: Sequence[Event], item: Judgement) -> Finding:
     """A judgement with its evidence, told for its first page."""
     page, automaton = item.pages[0][0], monitor.automaton
     view = PageView(monitor, seen[page], page, item.event)
@@ -248,7 +206,7 @@ def _common(event: Event, item: Judgement) -> list[int]:
     return [page for first, size in event.pages for low, many in item.pages for page in range(max(first, low), min(first + size, low + many))]
 
 
-def _stale_hints(monitor: Monitor, seen: Mapping[int, Sequence[Event]], hints: Sequence[Event], item: Judgement) -> list[str]:
+def _stale_hints(monitor: PageMonitor, seen: Mapping[int, Sequence[Event]], hints: Sequence[Event], item: Judgement) -> list[str]:
     """The hints that cleared lost pages' bits although they belonged to an earlier round, with how many of the pages each names."""
     found = []
     for event in hints:

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from balloonproof.checker.automaton import IMPOSSIBLE
-from balloonproof.checker.checking import check_beginning, open_trace, page_count
+from balloonproof.checker.checking import open_trace
+from balloonproof.checker.following import check_beginning, page_count
 from balloonproof.checker.guard_effects import Effect, enabled_where, guard_effects
 from balloonproof.checker.monitor import Monitor
 from balloonproof.checker.observe import Meaning, UnusableEvent
@@ -97,7 +98,7 @@ def survey(
 def coverage_of(trace: Trace, configuration: Configuration) -> tuple[dict[str, Exercise], dict[str, Exercise]]:
     """How far one trace exercises each action, and each guard that is not taken away, of the system that it is checked against."""
     monitor = Monitor(configuration, trace.header, page_count(trace))
-    check_beginning(trace)
+    check_beginning(trace.events)
     sightings = _follow(monitor, trace)
     numbers = {number for item in sightings for number, _ in item.views} | set(_numbers(monitor, ()))
     states = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *(monitor.automaton.sets[number] for number in sorted(numbers))]))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from balloonproof.checker.automaton import Automaton
-from balloonproof.checker.monitor import Monitor
+from balloonproof.checker.monitor import PageMonitor
 from balloonproof.checker.observe import Meaning
 from balloonproof.checker.read.events import Event
 from balloonproof.checker.verdict import Telling
@@ -42,7 +42,7 @@ class ToldStep:
     after: int
 
 
-def events_by_page(monitor: Monitor, events: Iterable[Event], pages: Iterable[int]) -> dict[int, list[Event]]:
+def events_by_page(monitor: PageMonitor, events: Iterable[Event], pages: Iterable[int]) -> dict[int, list[Event]]:
     """For each of `pages` the events that it can see, in one pass over the trace."""
     seen: dict[int, list[Event]] = {page: [] for page in pages}
     for event in events:
@@ -60,7 +60,7 @@ def events_by_page(monitor: Monitor, events: Iterable[Event], pages: Iterable[in
 class PageView:
     """One page's sights of a trace, up to `until` (an event of it; None: all of it)."""
 
-    def __init__(self, monitor: Monitor, events: Sequence[Event], page: int, until: Event | None = None) -> None:
+    def __init__(self, monitor: PageMonitor, events: Sequence[Event], page: int, until: Event | None = None) -> None:
         self.monitor, self.automaton, self.page = monitor, monitor.automaton, page
         self.sights: list[Sight] = []
         self.followed = 0  # how many of the sights `final` takes in: all, or all but `until`
@@ -206,7 +206,7 @@ def says(term: Term, page: int) -> str:
     return "the destination to have loaded the page" if term is FALSE else repr(term)
 
 
-def forbidding_guards(monitor: Monitor, events: Sequence[Event], page: int, until: Event) -> list[str]:
+def forbidding_guards(monitor: PageMonitor, events: Sequence[Event], page: int, until: Event) -> list[str]:
     """Guards without which the model explains the trace for this page up to and including the event that it cannot explain with them."""
     configuration = monitor.one_page.configuration
     found = []
@@ -214,7 +214,7 @@ def forbidding_guards(monitor: Monitor, events: Sequence[Event], page: int, unti
         if not configuration.keeps(guard.name):
             continue
         weaker = configuration.system.configure(dict(configuration.settings), [*configuration.removed, guard.name])
-        other = Monitor(weaker, monitor.vocabulary.header, 1)
+        other = PageMonitor(weaker, monitor.vocabulary.header, 1)
         other.chunk, other.differing = monitor.chunk, monitor.differing
         view = PageView(other, events, page, until)
         if view.sights and _same(view.sights[-1].event, until):

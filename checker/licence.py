@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from balloonproof.checker.explain import PageView, events_by_page, is_stale
-from balloonproof.checker.monitor import Monitor
+from balloonproof.checker.monitor import PageMonitor
 from balloonproof.checker.read.events import Event, Pages, Trace, merge_ranges
 from balloonproof.checker.verdict import HINTS_IN_THEIR_ROUND, Finding
 
 
-def stale_hints(monitor: Monitor, trace: Trace) -> list[Finding]:
+def stale_hints(monitor: PageMonitor, trace: Trace) -> list[Finding]:
     """At most one finding: the hints that were honoured although, in every run that explains the trace, an earlier round had queued them."""
     if not all(trace.header.observes(name) for name in ("host.hint", "host.command", "guest.hint", "guest.start")):
         return []  # without the guest's side no hint is certainly of an earlier round
@@ -31,6 +31,6 @@ def stale_hints(monitor: Monitor, trace: Trace) -> list[Finding]:
     return [Finding("violated", pages, count, stale[0], HINTS_IN_THEIR_ROUND, stale_hints=told)]
 
 
-def _certainly_stale(monitor: Monitor, seen: Sequence[Event], event: Event) -> bool:
+def _certainly_stale(monitor: PageMonitor, seen: Sequence[Event], event: Event) -> bool:
     view = PageView(monitor, seen, event.pages[0][0], event)
     return bool(view.sights) and view.sights[-1].event == event and is_stale(monitor.automaton, view.sights[-1])

@@ -1,5 +1,6 @@
 """Follows a trace: which states can each page be in?
 
+`Monitor` is the reference, an event at a time; `column_monitor.ColumnMonitor` comes to the same judgements on long traces.
 A page stores only the number of its set of possible states (`automaton`).  An event about all pages moves set numbers, not pages,
 so it costs one look-up per
 distinct set; an event about a page costs one look-up per page of its range.  Exact for one page's view of the trace; relations between hidden
@@ -8,15 +9,16 @@ global steps as different pages see them are not kept, which can only accept mor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from balloonproof.checker.automaton import IMPOSSIBLE, Automaton
 from balloonproof.checker.observe import Meaning, Vocabulary
-from balloonproof.checker.read.events import Event, Header, Pages
+from balloonproof.checker.read.events import Event, Header, Pages, merge_ranges
 from balloonproof.model.language import Configuration
 from balloonproof.model.one_page import OnePage
 
@@ -39,8 +41,23 @@ class Judgement:
     in_sync: bool = False
 
 
-class Monitor:
-    """Follows the events of one trace on all pages of a guest."""
+_BLOCK = 1 << 22
+"""Pages that are looked at together: copies of all pages' numbers would not fit into memory for a large guest."""
+
+
+class Block(NamedTuple):
+    """Some pages that follow each other, and the numbers of their sets; `chosen` are those that count (None: all)."""
+
+    first: int
+    numbers: NDArray[np.int32]
+    chosen: NDArray[np.bool_] | None
+
+
+Places = Iterable[Block]
+
+
+class PageMonitor:
+    """What the monitors share: what is said, and how it is judged.  How pages' sets are stored is theirs."""
 
     def __init__(self, configuration: Configuration, header: Header, pages: int) -> None:
         self.one_page = OnePage(configuration)
@@ -48,7 +65,6 @@ class Monitor:
         self.automaton = Automaton(self.one_page, self.vocabulary)
         self.page_count = pages
         self.chunk = header.chunk_pages or DEFAULT_CHUNK
-        self.state: NDArray[np.int32] = np.full(pages, self.automaton.initial(), dtype=np.int32)
         self.in_sync = False
         self.completed = False
         self.judgements: list[Judgement] = []
@@ -57,84 +73,128 @@ class Monitor:
         self.differing = np.zeros(pages, dtype=bool)
         self._bad = self.one_page.violated()
 
-    def feed(self, events: Iterable[Event]) -> None:
-        """Follow `events`; what is wrong is collected in `judgements`."""
-        for event in events:
-            self.step(event)
+    def numbers(self, pages: slice) -> NDArray[np.int32]:
+        """The numbers of these pages' sets."""
+        raise NotImplementedError
+
+    def numbers_in_use(self) -> list[int]:
+        """The numbers of all pages' sets, sorted."""
+        raise NotImplementedError
+
+    def say_equal(self, event: Event, meaning: Meaning, where: NDArray[np.bool_]) -> None:
+        """The pages of `where` are equal on both sides."""
+        raise NotImplementedError
+
+    def meaning_of(self, event: Event) -> Meaning | None:
+        """What the event says; None if there is nothing to follow.  Raises UnknownEvent or MissingPages."""
+        meaning = self.vocabulary.meaning(event)
+        return meaning if meaning is not None and (meaning.actions or meaning.is_statement or meaning.opens_sync) else None
+
+    def say_differs(self, event: Event) -> None:
+        """These pages were found to differ."""
+        for first, count in event.pages:
+            self.differing[first : first + count] = True
+
+    def say_compared(self, event: Event) -> None:
+        """These pages were compared; it tells of those that no memory.differs names, see finish()."""
+        for first, count in event.pages:
+            self.compared[first : first + count] = True
+        meaning = self.meaning_of(event)
+        assert meaning is not None
+        self._comparison = (event, meaning)
+
+    def finish(self) -> None:
+        """The trace ends: pages that were compared and are not said to differ are equal; judge the properties."""
+        if self._comparison is not None:
+            self.say_equal(*self._comparison, self.compared & ~self.differing)
+        self.judge()
+
+    def judge(self, event: Event | None = None) -> None:
+        """Judge the properties on what is possible now."""
+        found: dict[tuple[int, str], str] = {}
+        for number in self.numbers_in_use():
+            states = self.automaton.sets[number]
+            for name, bad in self._bad.items():
+                count = len(self.automaton.holding(bad, states))
+                if count:
+                    found[number, name] = "violated" if count == len(states) else "undecided"
+        pages = pages_by_number(self.places(), {number for number, _ in found}) if found else {}
+        for (number, name), kind in sorted(found.items(), key=lambda item: (pages[item[0][0]], item[0][1])):
+            self.judgements.append(Judgement(kind, pages[number], event, number, name))
+
+    def say_impossible(self, event: Event, places: Places, numbers: Collection[int]) -> None:
+        """Nothing explains the event for the pages whose sets have these numbers."""
+        pages = pages_by_number(places, numbers)
+        for number in sorted(pages, key=lambda number: pages[number]):
+            self.judgements.append(Judgement("impossible", pages[number], event, number, in_sync=self.in_sync))
+
+    def places(self, pages: range | None = None, where: NDArray[np.bool_] | None = None) -> Iterator[Block]:
+        """The pages of a range (None: all), block by block; of these, `where` says which count."""
+        pages = range(self.page_count) if pages is None else pages
+        for first in range(pages.start, pages.stop, _BLOCK):
+            part = slice(first, min(first + _BLOCK, pages.stop))
+            yield Block(first, self.numbers(part), None if where is None else where[part])
+
+
+class Monitor(PageMonitor):
+    """Follows the events of one trace on all pages of a guest."""
+
+    def __init__(self, configuration: Configuration, header: Header, pages: int) -> None:
+        super().__init__(configuration, header, pages)
+        self.state: NDArray[np.int32] = np.full(pages, self.automaton.initial(), dtype=np.int32)
+
+    def numbers(self, pages: slice) -> NDArray[np.int32]:
+        return self.state[pages]
+
+    def numbers_in_use(self) -> list[int]:
+        return [int(number) for number in np.unique(self.state)]
 
     def step(self, event: Event) -> None:
-        """Follow one event."""
+        """Follow one event; what is wrong is collected in `judgements`."""
         if event.name == "trace.dropped":
             self.state[:] = self.automaton.everything()
             return
-        meaning = self.vocabulary.meaning(event)
-        if meaning is None or not (meaning.actions or meaning.is_statement or meaning.opens_sync):
+        meaning = self.meaning_of(event)
+        if meaning is None:
             return
         if CHECKPOINTS.intersection(meaning.actions):
             self.judge(event)
         if meaning.opens_sync:
             self.in_sync = True
-        if event.name in ("memory.compared", "memory.differs"):
-            for first, count in event.pages:
-                (self.compared if event.name == "memory.compared" else self.differing)[first : first + count] = True
-            if event.name == "memory.compared":  # holds for the pages that no memory.differs names: see finish()
-                self._comparison = (event, meaning)
-                return
+        if event.name == "memory.compared":
+            self.say_compared(event)
+            return
+        if event.name == "memory.differs":
+            self.say_differs(event)
         if event.pages or meaning.is_statement:
-            self._about_pages(event, meaning)
+            for first, count in event.pages:
+                self._move(event, meaning, "own", slice(first, first + count))
+            if meaning.others:
+                self._tell_others(event, meaning)
         else:
-            self._about_all(event, meaning, "own")
+            self._move(event, meaning, "own", slice(0, self.page_count))
         if "merge" in meaning.actions:
             self.in_sync = False
         if "complete" in meaning.actions:
             self.completed = True
 
-    def finish(self) -> None:
-        """The trace ends: pages that were compared and are not said to differ are equal; judge the properties."""
-        if self._comparison is not None:
-            self._about_all(*self._comparison, "own", self.compared & ~self.differing)
-        self.judge()
+    def say_equal(self, event: Event, meaning: Meaning, where: NDArray[np.bool_]) -> None:
+        self._move(event, meaning, "own", slice(0, self.page_count), where)
 
-    def _about_all(self, event: Event, meaning: Meaning, role: str, where: NDArray[np.bool_] | None = None) -> None:
-        """An event that every page (or every page of `where`) learns of."""
-        chosen = self.state if where is None else self.state[where]
+    def _move(self, event: Event, meaning: Meaning, role: str, pages: slice, where: NDArray[np.bool_] | None = None) -> None:
+        """An event that these pages (or those of them that are in `where`) learn of in `role`."""
+        part = self.state[pages]
+        chosen = part if where is None else part[where[pages]]
         old = np.unique(chosen)
         new = np.array([self.automaton.after(int(n), meaning, role, self.in_sync) if n else IMPOSSIBLE for n in old], dtype=np.int32)
-        for before, after in zip(old, new, strict=True):
-            if before != IMPOSSIBLE and after == IMPOSSIBLE:
-                hit = self.state == before if where is None else (self.state == before) & where
-                self._impossible(event, np.flatnonzero(hit), int(before))
+        bad = {int(before) for before, after in zip(old, new, strict=True) if before != IMPOSSIBLE and after == IMPOSSIBLE}
+        if bad:
+            self.say_impossible(event, self.places(range(pages.start, pages.stop), where), bad)
         moved = new[np.searchsorted(old, chosen)]
         if where is None:
-            self.state = moved
+            self.state[pages] = moved
         else:
-            self.state[where] = moved
-
-    def _about_pages(self, event: Event, meaning: Meaning) -> None:
-        """An event about the pages that it names."""
-        for first, count in event.pages:
-            self._named(event, meaning, first, count)
-        if meaning.others:
-            self._tell_others(event, meaning)
-
-    def _named(self, event: Event, meaning: Meaning, first: int, count: int) -> None:
-        if count == 1:
-            before = int(self.state[first])
-            after = self.automaton.after(before, meaning, "own", self.in_sync) if before else IMPOSSIBLE
-            self.state[first] = after
-            if before and not after:
-                self._impossible(event, np.array([first]), before)
-            return
-        part = self.state[first : first + count]
-        for number in np.unique(part):
-            if number == IMPOSSIBLE:
-                continue
-            hit = part == number
-            after = self.automaton.after(int(number), meaning, "own", self.in_sync)
-            if after == IMPOSSIBLE:
-                self._impossible(event, np.flatnonzero(hit) + first, int(number))
-            part = np.where(hit, -after, part)  # negative: already moved
-        self.state[first : first + count] = np.abs(part)
+            part[where[pages]] = moved
 
     def _tell_others(self, event: Event, meaning: Meaning) -> None:
         named = np.zeros(self.page_count, dtype=bool)
@@ -145,21 +205,20 @@ class Monitor:
             peers[low : (first + count - 1) // self.chunk * self.chunk + self.chunk] = True
         for role, where in (("peer", peers & ~named), ("stranger", ~peers & ~named)):
             if where.any():
-                self._about_all(event, meaning, role, where)
+                self._move(event, meaning, role, slice(0, self.page_count), where)
 
-    def _impossible(self, event: Event, pages: NDArray[np.intp], before: int) -> None:
-        self.judgements.append(Judgement("impossible", ranges(pages), event, before, in_sync=self.in_sync))
 
-    def judge(self, event: Event | None = None) -> None:
-        """Judge the properties on what is possible now."""
-        for number in np.unique(self.state):
-            states = self.automaton.sets[int(number)]
-            for name, bad in self._bad.items():
-                count = len(self.automaton.holding(bad, states))
-                if count:
-                    kind = "violated" if count == len(states) else "undecided"
-                    pages = ranges(np.flatnonzero(self.state == number))
-                    self.judgements.append(Judgement(kind, pages, event, int(number), name))
+def pages_by_number(places: Places, numbers: Collection[int]) -> dict[int, Pages]:
+    """The pages whose sets have these numbers, as ranges, by number."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for block in places:
+        for number in numbers:
+            hit = block.numbers == number
+            if block.chosen is not None:
+                hit &= block.chosen
+            if hit.any():
+                found.setdefault(number, []).extend((block.first + first, count) for first, count in ranges(np.flatnonzero(hit)))
+    return {number: merge_ranges(tuple(pages)) for number, pages in found.items()}
 
 
 def ranges(pages: NDArray[np.intp]) -> Pages:

@@ -24,6 +24,7 @@ from lark.grammar import NonTerminal, Terminal
 from lark.lexer import PatternStr
 
 from .errors import TraceSyntaxError, describe_found
+from .scan_table import ScanTable, compile_table
 
 OTHER = "other"
 
@@ -97,6 +98,17 @@ class LineParser:
             fields = dict.fromkeys(self._patterns[kind].groupindex) | fields
         return kind, fields
 
+    def scan_table(self) -> ScanTable:
+        """All kinds of lines, and the empty kind if a line may say nothing, as one table for fast scanning."""
+        patterns = {kind: pattern.pattern for kind, pattern in self._patterns.items()}
+        before, after = self._expansion.around_kind()
+        if OTHER in patterns:
+            listed = "|".join(map(re.escape, self._by_name))
+            patterns[OTHER] = f"{before}(?!(?:{listed})(?:[^A-Za-z0-9_]|$)){self._expansion.pattern(OTHER)}{after}"
+        if self._expansion.kind_is_optional():
+            patterns[""] = before + after
+        return compile_table(patterns)
+
     def _syntax_error(self, error: UnexpectedInput, text: str, number: int, path: str) -> TraceSyntaxError:
         names: Iterable[str] = ()
         position = len(text)
@@ -138,6 +150,11 @@ class _Expansion:
         at = next(i for i, part in enumerate(parts) if "_kind" in _symbols(part))
         written = [self._write(part, capture=True) for part in (*parts[:at], *parts[at + 1 :])]
         return "".join(written[:at]), "".join(written[at:])
+
+    def kind_is_optional(self) -> bool:
+        """May a line be without a kind?"""
+        part = next(part for part in self.rules["line"].children[0].children if "_kind" in _symbols(part))
+        return isinstance(part, Tree) and part.data == "expr" and str(part.children[1]) == "?"
 
     def pattern(self, rule: str, capture: bool = False) -> str:
         """The expression for a rule; its fields become named groups (the rule itself only with ``capture``)."""

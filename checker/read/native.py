@@ -5,14 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ...grammar import Line, TraceInputError, TraceSyntaxError, line_parser
 from ..whole_file import whole_file
 from .events import NO_ARGUMENTS, NO_FLAGS, Event, Expectation, Header, Pages, Source, Trace, merge_ranges
-from .sources import lines
+from .sources import blocks, lines
+
+if TYPE_CHECKING:
+    from .scanner import Batch
 
 VERSION = 1
+LONG = 4 << 20
+"""Bytes of text from which on a trace is read as columns; below, importing numba takes longer than it saves."""
 _QUANTITIES = {"pages": "pages", "page-size": "page_size", "chunk-pages": "chunk_pages"}
 _HEX_KEYS = frozenset({"id", "current"})
 
@@ -103,13 +108,17 @@ def _stream_lines(stream: TextIO, path: str) -> Iterator[tuple[int, str]]:
 
 
 @dataclass
-class _Reader:
-    """The state of reading one trace: the header so far, and which of its lines were seen."""
+class LineReader:
+    """Reads one trace line by line: the header so far, which of its lines were seen, and where the events have got to."""
 
     path: str
     header: dict[str, object] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     text: str = ""
+    begun: bool = False
+    """Has the first event been read?"""
+    last: int = 0
+    """The time of the last event."""
 
     def error(self, line: int, column: int, found: str, *expected: str) -> TraceSyntaxError:
         return TraceSyntaxError(self.path, line, column, found, expected, self.text)
@@ -118,6 +127,37 @@ class _Reader:
         """Where (from 1) a word stands in the current line."""
         return self.text.find(part) + 1
 
+    def read(self, number: int, raw: str) -> Event | None:
+        """The event in a line; None if the line holds none. Raises :class:`TraceSyntaxError`."""
+        self.text = text = raw.rstrip()
+        parser = line_parser("trace")
+        kind, fields = parser.match(text) or parser.parse_with_grammar(text, number, self.path)
+        if not kind:  # blank, or a comment alone
+            return None
+        if kind != "event":
+            _read_header_line(self, Line(number, kind, fields), after_events=self.begun)
+            return None
+        if not self.begun:
+            _check_magic(self, number)
+            self.begun = True
+        event = _event(fields, Source(self.path, number))
+        if event.time < self.last:
+            raise self.error(number, 1, fields["time"], f"a time not before {_format_time(self.last)}")
+        limit = self.header.get("pages")
+        if isinstance(limit, int):
+            for first, count in event.pages:
+                if first + count > limit:
+                    found = f"pages {first:#x}+{count}"
+                    raise self.error(number, self.column("pages="), found, f"pages below {limit:#x}")
+        self.last = event.time
+        return event
+
+    def finish(self) -> None:
+        """The text has ended. Raises :class:`TraceSyntaxError` if it was no trace."""
+        if not self.begun:
+            self.text = ""
+            _check_magic(self, 1)
+
 
 def stream_native(path: str | os.PathLike[str]) -> Trace:
     """As :func:`read_native` for a file, but its events are read anew each time they are iterated over, never held.
@@ -125,69 +165,59 @@ def stream_native(path: str | os.PathLike[str]) -> Trace:
     Text that is not of the format raises when it is reached.
     """
     name = os.fspath(path)
-    reader = _Reader(name)
+    reader = LineReader(name)
     for _ in _parse(reader, lines(name)):
         break
-    return Trace(Header(**reader.header), _Streamed(name))  # type: ignore[arg-type]
+    return Trace(Header(**reader.header), NativeFile(name))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class _Streamed:
+class NativeFile:
     """The events of a file, parsed at each iteration."""
 
     path: str
 
     def __iter__(self) -> Iterator[Event]:
-        return _parse(_Reader(self.path), lines(self.path))
+        return _parse(LineReader(self.path), lines(self.path))
+
+    def is_long(self) -> bool:
+        """Is it worth while to read it as columns (:meth:`batches`)?"""
+        seen = 0
+        for block in blocks(self.path):
+            seen += len(block)
+            if seen >= LONG:
+                return True
+        return False
+
+    def batches(self) -> Iterator[Batch]:
+        """The same events as columns of numbers; needs numba."""
+        from .scanner import scan
+
+        return scan(blocks(self.path), self.path)
 
 
 def _read(numbered: Iterable[tuple[int, str]], path: str) -> Trace:
-    reader = _Reader(path)
+    reader = LineReader(path)
     events = list(_parse(reader, numbered))
     return Trace(Header(**reader.header), events)  # type: ignore[arg-type]
 
 
-def _parse(reader: _Reader, numbered: Iterable[tuple[int, str]]) -> Iterator[Event]:
+def _parse(reader: LineReader, numbered: Iterable[tuple[int, str]]) -> Iterator[Event]:
     """The events of a trace; its header is in ``reader`` from the first of them on."""
-    parser = line_parser("trace")
-    match, path = parser.match, reader.path
-    last = 0
-    limit: int | None = None
-    begun = False
     for number, raw in numbered:
-        reader.text = text = raw.rstrip()
-        kind, fields = match(text) or parser.parse_with_grammar(text, number, path)
-        if not kind:  # blank, or a comment alone
-            continue
-        if kind != "event":
-            _read_header_line(reader, Line(number, kind, fields), after_events=begun)
-            continue
-        if not begun:
-            _check_magic(reader, number)
-            limit = reader.header.get("pages")  # type: ignore[assignment]
-            begun = True
-        event = _event(fields, Source(path, number))
-        if event.time < last:
-            raise reader.error(number, 1, fields["time"], f"a time not before {_format_time(last)}")
-        if limit is not None:
-            for first, count in event.pages:
-                if first + count > limit:
-                    found = f"pages {first:#x}+{count}"
-                    raise reader.error(number, reader.column("pages="), found, f"pages below {limit:#x}")
-        last = event.time
-        yield event
-    if not begun:
-        reader.text = ""
-        _check_magic(reader, 1)
+        event = reader.read(number, raw)
+        if event is not None:
+            yield event
+    reader.finish()
 
 
-def _check_magic(reader: _Reader, number: int) -> None:
+def _check_magic(reader: LineReader, number: int) -> None:
     if "magic" not in reader.seen:
         found = repr(reader.text[:24]) if reader.text else "end of file"
         raise reader.error(number, 1, found, f"'balloonproof trace {VERSION}' as the first line")
 
 
-def _read_header_line(reader: _Reader, line: Line, after_events: bool) -> None:
+def _read_header_line(reader: LineReader, line: Line, after_events: bool) -> None:
     number, kind, fields = line
     if kind == "magic":
         if reader.seen or after_events:
@@ -222,7 +252,7 @@ def _settings(fields: Mapping[str, str]) -> dict[str, str]:
     return dict(part.split("=", 1) for part in settings.split()) if settings else {}
 
 
-def _expectation(reader: _Reader, number: int, fields: Mapping[str, str]) -> Expectation:
+def _expectation(reader: LineReader, number: int, fields: Mapping[str, str]) -> Expectation:
     settings = _settings(fields)
     for key in settings.keys() - {"page", "property"}:
         raise reader.error(number, reader.column(f"{key}="), repr(key), "page", "property")
@@ -231,6 +261,13 @@ def _expectation(reader: _Reader, number: int, fields: Mapping[str, str]) -> Exp
     if isinstance(value, str):
         raise reader.error(number, reader.column("page=") + len("page="), repr(page), "number")
     return Expectation(fields["verdict"], value, settings.get("property"))
+
+
+def parse_event(text: str, source: Source) -> Event:
+    """The event in a line that is known to hold one."""
+    parser = line_parser("trace")
+    _, fields = parser.match(text) or parser.parse_with_grammar(text, source.line, source.path)
+    return _event(fields, source)
 
 
 def _event(fields: Mapping[str, str], source: Source) -> Event:

@@ -48,11 +48,11 @@ def lines(path: str) -> Iterator[tuple[int, str]]:
         block = rest + block
         end = block.rfind(b"\n") + 1
         rest = block[end:]
-        for text in _decode(block[:end], path, number).split("\n")[:-1]:
+        for text in decode(block[:end], path, number).split("\n")[:-1]:
             yield number, text
             number += 1
     if rest:
-        text = _decode(rest, path, number)
+        text = decode(rest, path, number)
         raise TraceSyntaxError(path, number, len(text) + 1, "end of file", ("end of line (the file ends inside a line)",), text)
     if empty:
         raise TraceInputError(path, "the file is empty")
@@ -92,7 +92,8 @@ def _recognise_lines(first: list[str]) -> Kind:
     return Kind.IGNORED
 
 
-def _decode(block: bytes, path: str, number: int) -> str:
+def decode(block: bytes, path: str, number: int) -> str:
+    """Text that begins at line ``number``; raises :class:`TraceSyntaxError` at a byte that is not UTF-8."""
     try:
         return block.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -105,7 +106,7 @@ def _decode(block: bytes, path: str, number: int) -> str:
 
 
 def blocks(path: str) -> Iterator[bytes]:
-    """A file in blocks of bytes, decompressed. Raises :class:`TraceInputError` if it is missing or damaged."""
+    """The bytes of a file, decompressed, some at a time; ``-`` is standard input. Raises :class:`TraceInputError`."""
     try:
         if path == _STDIN:
             yield from _decompressed(sys.stdin.buffer, path)

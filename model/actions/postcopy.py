@@ -12,7 +12,7 @@ from balloonproof.model.language import Actor, action, require
 from balloonproof.model.state import Page, Phase, Send, State
 
 
-@action(Actor.MIGRATION, event="migration.postcopy", source="QEMU postcopy_start, ram_postcopy_send_discard_bitmap, ram_discard_range at the destination")
+@action(Actor.MIGRATION, event="postcopy.start", source="QEMU postcopy_start, ram_postcopy_send_discard_bitmap, ram_discard_range at the destination")
 def start_postcopy(s: State) -> None:
     """After the final sync: the destination discards all pages that are dirty, and the guest goes on there."""
     require(s.phase == Phase.ROUND, s.send == Send.IDLE, s.final)

@@ -1,0 +1,232 @@
+"""Long traces are read and followed as columns of numbers: the same events, errors and judgements as line by line."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from test_grammar import LINES, mutations, outcome
+from test_monitor import draw_hidden, runs
+
+from balloonproof.checker import check
+from balloonproof.checker.checking import configuration_of
+from balloonproof.checker.monitor import Monitor, PageMonitor
+from balloonproof.checker.observe import STATEMENTS
+from balloonproof.checker.read import Event, Header, Trace, TraceSyntaxError, native, read_native, read_trace, write_native
+from balloonproof.grammar import line_parser
+from balloonproof.model.engines.bounded import Run
+from balloonproof.model.systems import HINTING, PRECOPY
+
+pytest.importorskip("numba", reason="columns need numba")
+
+from balloonproof.checker.column_monitor import ColumnMonitor
+from balloonproof.checker.read import scanner
+
+HAND_DIRECTORY = Path(__file__).parent.parent / "traces" / "hand"
+HAND = sorted(HAND_DIRECTORY.glob("*.trace"))
+some = settings(max_examples=20, deadline=None, derandomize=True)
+
+# ----------------------------------------------------------------------------------------------------- the scan table
+
+
+@pytest.fixture(scope="module", params=["trace", "qemu_log"])
+def grammar(request: pytest.FixtureRequest) -> tuple[str, Any]:
+    return request.param, line_parser(request.param).scan_table()
+
+
+def of_grammar(name: str, text: str) -> tuple[str, dict[str, str]] | None:
+    found = outcome(line_parser(name).parse_with_grammar, text)
+    return None if found is None else (found[0], {field: value for field, value in found[1].items() if value is not None})
+
+
+def test_the_table_finds_what_the_grammar_finds(grammar: tuple[str, Any]) -> None:
+    name, table = grammar
+    for text in (text for other, text in LINES if other == name):
+        assert table.match(text) == of_grammar(name, text)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(case=mutations())
+def test_the_table_finds_what_the_grammar_finds_in_mutated_lines(grammar: tuple[str, Any], case: tuple[str, str]) -> None:
+    name, table = grammar
+    if case[0] == name and case[1].isascii():
+        assert table.match(case[1]) == of_grammar(*case)
+
+
+# ------------------------------------------------------------------------------------------------------------ reading
+
+
+def line_by_line(text: str) -> tuple[list[Event], str]:
+    """The events up to an error, and the error."""
+    events: list[Event] = []
+    try:
+        events += native._parse(native.LineReader("<text>"), native._stream_lines(io.StringIO(text, newline="\n"), "<text>"))
+    except ValueError as error:
+        return events, str(error)
+    return events, ""
+
+
+def as_columns(text: str, size: int) -> tuple[list[Event], str]:
+    """The same by the scanner, from blocks of so many bytes."""
+    data, events = text.encode(), []
+    try:
+        for batch in scanner.scan([data[at : at + size] for at in range(0, len(data), size)] or [b""], "<text>"):
+            for number in range(len(batch)):
+                event = batch.event(number)
+                kind = batch.kinds_seen.event(int(batch.kinds[number]))
+                assert (kind.name, kind.arguments, kind.flags) == (event.name, event.arguments, event.flags)
+                first = int(batch.range_ends[number - 1]) if number else 0
+                named = slice(first, int(batch.range_ends[number]))
+                assert tuple(zip(batch.firsts[named].tolist(), batch.counts[named].tolist(), strict=True)) == event.pages
+                assert sum(count for _, count in kind.pages) == sum(count for _, count in event.pages)
+                assert batch.times[number] == min(event.time, (1 << 63) - 1)
+                events.append(event)
+    except ValueError as error:
+        return events, str(error)
+    return events, ""
+
+
+def assert_read_alike(text: str, size: int) -> None:
+    expected, error = line_by_line(text)
+    found, same = as_columns(text, size)
+    assert same == error
+    if not error:
+        assert found == expected
+
+
+START = "balloonproof trace 1\nguest pages=0x9000\n"
+EVENTS = [
+    "0.1 a.b",
+    "0.2 a.b pages=1,0x8800+1024 id=0x80000001 honoured",
+    "0.25 a.b pages=3 key=pages x=1 pages=4 # why",
+    "  0.3\tmigration.send\tpages=0x1f87 zero  ",
+    "",
+    "# only a comment",
+    "12 migration.start\r",
+    "13 a.b # caf\N{LATIN SMALL LETTER E WITH ACUTE}",
+    "14 a.b pages=0x000000000000000000001",
+    "123456789012.5 a.b",
+]
+text_of_lines = st.lists(st.sampled_from(EVENTS) | mutations().map(lambda case: case[1]).filter(lambda text: "\r" not in text), max_size=8)
+
+
+@settings(max_examples=600, deadline=None)
+@given(text_of_lines, st.integers(1, 400), st.booleans())
+@example(EVENTS, 7, True)
+@example(EVENTS, 1000, True)
+def test_columns_hold_the_events_that_are_read_line_by_line(lines: list[str], size: int, ended: bool) -> None:
+    assert_read_alike(START + "\n".join(lines) + "\n" * ended, size)
+
+
+def test_batches_do_not_lose_events_where_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("_EVENTS", 8), ("_RANGES", 2), ("_KINDS", 4), ("_TEXTS", 120)):
+        monkeypatch.setattr(scanner, name, value)
+    lines = [f"{number}.5 a.b pages={','.join(map(str, range(number % 7 + 1)))} n={number % 11}" for number in range(100)]
+    assert_read_alike(START + "\n".join(lines) + "\n", 300)
+
+
+def test_bytes_that_are_no_text_are_an_error_with_its_place(tmp_path: Path) -> None:
+    data = START.encode() + b"0.1 a.b\n0.2 a.b # caf\xe9\n"
+    with pytest.raises(TraceSyntaxError, match=r"x:4:14: expected UTF-8 text, found the byte 0xe9"):
+        list(scanner.scan([data], "x"))
+
+
+# ---------------------------------------------------------------------------------------------------------- following
+
+
+def told(monitor: PageMonitor) -> Any:
+    """All that a monitor says, with sets by their content: the two number them as they meet them."""
+    sets = monitor.automaton.sets
+    judged = [(item.kind, item.pages, item.event, item.property, item.in_sync, sets[item.number].tobytes()) for item in monitor.judgements]
+    states = [sets[number].tobytes() for number in monitor.numbers(slice(None)).tolist()]
+    return judged, states, monitor.in_sync, monitor.completed
+
+
+def both(trace: Trace) -> tuple[Any, Any]:
+    """What the monitors say of a trace, or the errors that they raise."""
+    configuration, text = configuration_of(trace), io.StringIO()
+    write_native(trace, text)
+    events = read_native(io.StringIO(text.getvalue())).events
+    pages = trace.header.pages or 1
+    reference, columns = Monitor(configuration, trace.header, pages), ColumnMonitor(configuration, trace.header, pages)
+    answers = []
+    try:
+        for event in events:
+            reference.step(event)
+        reference.finish()
+        answers.append(told(reference))
+    except ValueError as error:
+        answers.append(str(error))
+    try:
+        for batch in scanner.scan([text.getvalue().encode()], "<text>"):
+            columns.follow(batch)
+        columns.finish()
+        answers.append(told(columns))
+        assert columns.event_counts == Counter(event.name for event in events)
+    except ValueError as error:
+        answers.append(str(error))
+    return answers[0], answers[1]
+
+
+@some
+@given(runs, st.data())
+def test_both_monitors_say_the_same_of_runs_of_the_model(run: Run, data: st.DataObject) -> None:
+    reference, columns = both(draw_hidden(data, run))
+    assert columns == reference
+
+
+ABOUT_PAGES = {action.event for system in (HINTING, PRECOPY) for action in system.actions if action.per_page} | {"guest.dirty"}
+
+
+def random_traces() -> st.SearchStrategy[Trace]:
+    """Events in any order, on ranges of a few pages in a few chunks: most of them impossible."""
+
+    @st.composite
+    def draw_trace(draw: st.DrawFn) -> Trace:
+        system = draw(st.sampled_from([HINTING, HINTING, PRECOPY]))
+        own = {action.event for action in system.actions}
+        names = sorted(own | {*STATEMENTS, "host.command", "migration.sync-end", "guest.dirty"} - {"trace.dropped"})
+        hidden = draw(st.sets(st.sampled_from(names), max_size=2))  # more would make sets of possible states large, and the test slow
+        observed = tuple(name for name in names if name not in hidden)
+        header = Header(pages=8, chunk_pages=draw(st.sampled_from([1, 2, 3, 8])), system=system.name, observed=observed)
+        ranges = st.lists(st.integers(0, 7).flatmap(lambda first: st.tuples(st.just(first), st.integers(1, 8 - first))), min_size=1, max_size=3)
+        arguments = st.sampled_from([{}, {}, {}, {"cleared": 2}, {"class": "used"}, {"id": 0x80000001, "current": 0x80000001, "status": "requested"}])
+        flags = st.sampled_from([frozenset(), frozenset(), frozenset({"dropped"}), frozenset({"started"})])
+
+        def event(name: str) -> st.SearchStrategy[Event]:
+            pages = ranges.map(tuple) if name in ABOUT_PAGES or name in STATEMENTS else st.just(())
+            return st.builds(Event, st.just(0), st.just(name), pages, arguments, flags)
+
+        usual = [name for name in ("guest.allocate", "migration.start", "migration.merge", "guest.write", "migration.send", "host.hint") if name in own]
+        start = [Event(0, "guest.allocate", ((0, 8),)), Event(0, "migration.start")] if draw(st.booleans()) else []
+        return Trace(header, start + draw(st.lists(st.sampled_from([*names, *usual]).flatmap(event), min_size=1, max_size=20)))
+
+    return draw_trace()
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(random_traces())
+def test_both_monitors_say_the_same_of_events_in_any_order(trace: Trace) -> None:
+    reference, columns = both(trace)
+    assert columns == reference
+
+
+def test_both_monitors_say_the_same_of_a_trace_with_a_gap() -> None:
+    trace = read_trace(HAND_DIRECTORY / "precopy.accept.trace")
+    events = list(trace.events)
+    reference, columns = both(Trace(trace.header, [*events[:6], events[5]._replace(name="trace.dropped", pages=(), arguments={"count": 3}), *events[6:]]))
+    assert columns == reference != both(trace)[0]
+
+
+@pytest.mark.parametrize("path", HAND, ids=lambda path: path.stem)
+def test_a_long_file_gets_the_same_report(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = check(path)
+    monkeypatch.setattr(native, "LONG", 1)
+    report = check(path)
+    report.seconds = reference.seconds
+    assert report == reference
