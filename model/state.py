@@ -227,12 +227,17 @@ class State(Record):
     @property
     def hints_enabled(self) -> bool:
         """The migration drives free page hinting; with the capability postcopy-ram it does not (QEMU fd51e54fa1, 6.2)."""
-        return self.has("hinting") and not (self.has("postcopy") and self.keeps("no-hints-with-postcopy"))
+        return self.has("hinting") and not (self.may_switch_to_postcopy and self.keeps("no-hints-with-postcopy"))
+
+    @property
+    def may_switch_to_postcopy(self) -> bool:
+        """The migration has the capability postcopy-ram."""
+        return self.has("postcopy") and self.setting("postcopy-ram", "yes") == "yes"
 
     @property
     def at_destination(self) -> Term:
         """Does the guest run at the destination, while the migration goes on (post-copy)?"""
-        if not self.has("postcopy"):
+        if not self.may_switch_to_postcopy:
             return FALSE
         return (self.phase == Phase.POSTCOPY) | (self.phase == Phase.POSTCOPY_PAUSED)
 

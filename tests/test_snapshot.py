@@ -55,15 +55,15 @@ def test_a_background_snapshot_is_right_with_every_setting(waits: str) -> None:
 
 
 NEEDED_IN_THE_BACKGROUND = [
-    ("inflate-before-deflate", "host-keeps-content", 7),
+    ("inflate-before-deflate", "host-keeps-content", 8),
     ("fresh-bitmap", "snapshot-is-right", 6),
-    ("populate-first", "snapshot-is-right", 16),
+    ("populate-first", "snapshot-is-right", 17),
     ("stop-until-protected", "snapshot-is-right", 9),
     ("start-vm-elsewhere", "saver-never-waits", 5),
     ("save-before-let-go", "snapshot-is-right", 10),
     ("flush-before-let-go", "snapshot-is-right", 10),
     ("no-sync-in-snapshot", "snapshot-is-right", 13),
-    ("inhibit-in-snapshot", "snapshot-is-right", 13),
+    ("inhibit-in-snapshot", "snapshot-is-right", 14),
     ("one-mapping", "snapshot-is-right", 11),
 ]
 

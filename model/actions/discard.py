@@ -26,7 +26,7 @@ def discard(s: State, page: Page) -> None:
     unchanged = page.zero if knows_zero(s) and reads_zero else FALSE
     page.damaged = page.damaged | (page.relied & ~unchanged)
     page.copied = page.copied & unchanged
-    if s.has("postcopy"):
+    if s.may_switch_to_postcopy:
         page.received = page.received & ~s.at_destination
     if s.has("background-snapshot"):
         page.populated = False

@@ -79,7 +79,7 @@ def read_page(s: State, page: Page) -> None:
         s.begin_send(page)
         s.send = Send.READ
     page.copied = True
-    if s.has("postcopy"):
+    if s.may_switch_to_postcopy:
         page.received = True
 
 

@@ -15,7 +15,7 @@ from balloonproof.model.state import Page, Phase, Send, State
 @action(Actor.MIGRATION, event="postcopy.start", source="QEMU postcopy_start, ram_postcopy_send_discard_bitmap, ram_discard_range at the destination")
 def start_postcopy(s: State) -> None:
     """After the final sync: the destination discards all pages that are dirty, and the guest goes on there."""
-    require(s.phase == Phase.ROUND, s.send == Send.IDLE, s.final)
+    require(s.may_switch_to_postcopy, s.phase == Phase.ROUND, s.send == Send.IDLE, s.final)
     for page in s.pages:
         if s.keeps("discard-what-is-dirty"):
             page.received = page.received & ~page.dirty

@@ -39,7 +39,7 @@ def discard_reported(s: State, page: Page) -> None:
     require(handles_requests(s), may_discard(s), ~poison_forbids(s), is_discardable(s, page.report, Request.QUEUED))
     page.report = Request.HANDLED if s.keeps("discard-before-answer") else Request.NONE
     discard(s, page)
-    if s.setting("device-initialises-reported") == "yes":
+    if s.is_set("device-initialises-reported", "yes"):
         page.relied = True
 
 

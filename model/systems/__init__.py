@@ -14,6 +14,7 @@ from balloonproof.model.systems.free_page_bitmap import FREE_PAGE_BITMAP
 from balloonproof.model.systems.hinting import HINTING
 from balloonproof.model.systems.postcopy import POSTCOPY
 from balloonproof.model.systems.precopy import PRECOPY
+from balloonproof.model.systems.qemu import QEMU
 from balloonproof.model.systems.reporting import REPORTING
 from balloonproof.model.systems.snapshot import SNAPSHOT
 
@@ -26,13 +27,14 @@ __all__ = [
     "HINTING",
     "POSTCOPY",
     "PRECOPY",
+    "QEMU",
     "REPORTING",
     "SNAPSHOT",
     "SYSTEMS",
     "find_system",
 ]
 
-SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, REPORTING, FREE_PAGE_BITMAP, BALLOON_SKIP, COMBINED, HINTING, POSTCOPY, SNAPSHOT, FIRECRACKER)
+SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, REPORTING, FREE_PAGE_BITMAP, BALLOON_SKIP, COMBINED, HINTING, POSTCOPY, SNAPSHOT, FIRECRACKER, QEMU)
 
 
 def find_system(name: str) -> System:
