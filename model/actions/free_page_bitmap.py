@@ -68,7 +68,7 @@ def lose_list(s: State) -> None:
     s.request_unseen = s.asking == Asking.OPEN
 
 
-@action(Actor.MIGRATION, event="migration.request-free-pages", source="Li 2016, QEMU patch 4: ram_save_setup; M. Tsirkin 2016: in each round")
+@action(Actor.MIGRATION, event="host.request-free-pages", source="Li 2016, QEMU patch 4: ram_save_setup; M. Tsirkin 2016: in each round")
 def request_free_pages(s: State) -> None:
     """Ask the guest for its free pages: before the first sync, or before each; the dirty log is on.
 

@@ -38,6 +38,7 @@ ELSEWHERE = (
     Elsewhere("I8", "f2fd57db36, ffa207d082: addresses from the guest", "checks of one number"),
     Elsewhere("I11", "483f13524b: bitmap_set misused", "a wrong argument; what it led to is the entry partial-host-page"),
     Elsewhere("I13", "dbe1a27745: madvise rounds up", "a wrong length; what it led to is the entry partial-host-page"),
+    Elsewhere("I4, I6", "f59489423a, b1697f63fd: discards that KVM or protected VMs cannot bear", "what hardware does; the cure is the inhibitor"),
     Elsewhere("I14", "1d44ff586f: hole in a private file", "a warning; files shared between guests are not modelled"),
     Elsewhere("I15", "243a9284a9: subsection's name", "a typing error, found when the device was loaded"),
     Elsewhere("I16", "104e70cae7, 4a1e48beca: statistics queue", "leaked elements of a queue that migration does not depend on"),

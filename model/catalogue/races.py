@@ -156,11 +156,109 @@ HINTING = (
     ),
 )  # fmt: skip
 
+LARGER = {"host-page-size": "larger"}
+ACROSS = {**LARGER, "ballooned-record": "across-elements"}
+
 BALLOON = (
     Race(
         "deflate-before-inflate",
         "A page is deflated and used while its inflate request is still queued; the device then discards it.",
-        "balloon", LOST, "rule of the spec", "virtio-spec: MUST NOT deflate before the inflate ack", "", {}, ("inflate-before-deflate",),
+        "balloon", "host-keeps-content", "rule of the spec", "virtio-spec: MUST NOT deflate before the inflate ack", "", {}, ("inflate-before-deflate",),
+    ),
+    Race(
+        "partial-host-page",
+        "One inflated guest page discards its whole, larger host page, with data of its neighbours.",
+        "balloon", "host-keeps-content", "up to 3.1", "fixed by ed48c59875 (4.0)", "I9", LARGER, ("whole-host-page",),
+    ),
+    Race(
+        "record-forgets-nothing",
+        "A deflated page stays on record; when its neighbour is inflated, the host page is discarded with the page in use.",
+        "balloon", "host-keeps-content", "while 4.0 was made", "fixed by b27b323914 (4.0)", "I10", ACROSS, ("forget-on-deflate",),
+    ),
+    Race(
+        "record-outlives-element",
+        "The record outlives its request, and a guest that need not wait uses a page before it tells of the deflate.",
+        "balloon", "host-keeps-content", "4.0", "fixed by a8cd64d488, 1b47b37c33 (4.1)", "I12", {**ACROSS, "deflate-waits-for-ack": "no"},
+        fix={"ballooned-record": "until-answer"},
+    ),
+    Race(
+        "record-outlives-reset",
+        "The record survives a reset of the device; another kernel uses what the old one had in the balloon.",
+        "balloon", "host-keeps-content", "4.0", "fixed by 9a7ca8a7c9 (4.1)", "I12", ACROSS, ("reset-ends-record",),
+    ),
+    Race(
+        "discard-while-pinned",
+        "Memory that an assigned device has pinned is discarded: after a deflate vCPU and device see different pages.",
+        "balloon", "host-keeps-content", "up to 3.0", "fixed by c65ee43315, 238e917285 (3.1)", "I3", {}, ("inhibit-while-pinned",),
+    ),
+    Race(
+        "inhibitor-is-a-flag",
+        "Two users forbid discards; when the first one is done, they are allowed for both.",
+        "balloon", "host-keeps-content", "2.5 to 3.0", "fixed by 01ccbec7bd, 154304cd6e (3.1)", "I2", {}, ("inhibitors-are-counted",),
+    ),
+    Race(
+        "kexec-without-reset",
+        "Another kernel takes over while the device still has requests of the old one.",
+        "balloon", "host-keeps-content", "Linux before virtio_dev_shutdown", "Linux virtio_dev_shutdown", "4.7", {}, ("reset-before-kexec",),
+    ),
+)  # fmt: skip
+
+REPORTING = (
+    Race(
+        "report-without-isolation",
+        "A page is reported while it stays on the free list, and is allocated before the device discards it.",
+        "reporting", "host-keeps-content", "rule of the feature", "Linux __isolate_free_page", "", {}, ("isolate-while-reported",),
+    ),
+    Race(
+        "report-without-answer",
+        "A reported page is given back before the host has answered.",
+        "reporting", "host-keeps-content", "rule of the feature", "Linux virtballoon_free_page_report", "", {}, ("put-back-waits-for-answer",),
+    ),
+    Race(
+        "poison-not-reported",
+        "A guest that poisons free pages reports them to a device that does not know of poison.",
+        "reporting", "host-keeps-content", "Linux 5.7-rc", "fixed by Linux fb69c2c896fc (5.7)", "fb69c2c896fc",
+        {"free-page-content": "poison", "restore-announces-poison": "yes"}, ("report-needs-page-poison",),
+    ),
+    Race(
+        "poison-lost-at-restore",
+        "After suspend the device has forgotten the poison value, nobody writes it again, and poisoned pages are discarded to zeros.",
+        "reporting", "host-keeps-content", "open at Linux HEAD", "Linux virtballoon_restore", "guest B1", {"free-page-content": "poison"}, fix=None,
+    ),
+    Race(
+        "trusted-zeros-are-stale",
+        "The guest trusts that the device has zeroed a reported page; the destination keeps an earlier copy, since a discard leaves no trace in the log.",
+        "reporting", LOST, "proposed in 2026", "virtio-spec issue 244, F_DEVICE_INIT_REPORTED", "2.8", {"device-initialises-reported": "yes"},
+        fix={"discard-marks-dirty": "yes"},
+    ),
+)  # fmt: skip
+
+SKIPPING = (
+    Race(
+        "filter-forgets-device-writes",
+        "The filter takes listed pages out of the bitmap in which device writes are marked as well: one made since the listing is forgotten.",
+        "free-page-bitmap", LOST, "RFC of 2016", "Liang Li, 2016-03-03, patch 3", "7.1", fix={"filters": "bitmap"},
+    ),
+    Race(
+        "list-before-log",
+        "The guest is asked for its free pages before the dirty log is on.",
+        "free-page-bitmap", LOST, "rule that the thread of 2016 came to", "D. Gilbert, 2016-03", "7.1", {"filters": "bitmap"}, ("log-before-request",),
+    ),
+    Race(
+        "list-of-earlier-migration",
+        "The answer to a request of a cancelled migration filters the next one.",
+        "free-page-bitmap", LOST, "proposal of 2016", "ours", "",
+        {"filters": "bitmap", "dirty-log": "get-and-clear", "asks": "each-round", "waits-for-answer": "no"}, ("answer-of-this-migration",),
+    ),
+    Race(
+        "skip-while-deflate-waits",
+        "A guest that need not wait uses a deflated page while its bit is still set; suspending the skip while the request is handled does not help.",
+        "balloon-skip", LOST, "patch of 2016", "Jitendra Kolhe, 2016-03-28", "7.2", {"deflate-waits-for-ack": "no"}, fix={"suspended": "while-queued"},
+    ),
+    Race(
+        "one-bitmap-for-both",
+        "Listed pages are entered into the balloon bitmap, and no deflate ever clears their bits.",
+        "combined", LOST, "never built", "ours", "", {"sets": "one-bitmap"}, fix={"sets": "separate"},
     ),
 )  # fmt: skip
 
@@ -192,4 +290,51 @@ POSTCOPY = (
     ),
 )  # fmt: skip
 
-RACES: tuple[Race, ...] = PRECOPY + HINTING + BALLOON + POSTCOPY
+SNAPSHOTS = (
+    Race(
+        "discard-in-snapshot",
+        "A page in use at the snapshot's moment is freed, inflated and discarded, and saved as zeros.",
+        "snapshot", "snapshot-is-right", "while 6.0 was made", "fixed by 1a8e44a89f (6.0)", "I7", {}, ("inhibit-in-snapshot",),
+    ),
+    Race(
+        "unpopulated-not-protected",
+        "A page without memory cannot be write-protected: it is written and then saved.",
+        "snapshot", "snapshot-is-right", "while 6.0 was made", "fixed by eeccb99c9d (6.0)", "2.5", {}, ("populate-first",),
+    ),
+    Race(
+        "flushed-too-late",
+        "A page is handed over by reference and let go before the stream has read it.",
+        "snapshot", "snapshot-is-right", "rule of the feature", "278e2f551a (6.0): qemu_fflush", "2.5", {}, ("flush-before-let-go",),
+    ),
+    Race(
+        "written-past-protection",
+        "A process with a mapping of its own, as with vhost-user, writes memory that is protected in QEMU's only.",
+        "snapshot", "snapshot-is-right", "ours, deduced", "ours", "", {}, ("one-mapping",),
+    ),
+    Race(
+        "destructive-hint",
+        "Firecracker discards a hinted page that the guest has taken back and written.",
+        "firecracker", "host-keeps-content", "open, said in its documentation", "Firecracker PR 5491; lore 20260119154236.39412-1", "6.2",
+        fix={"release-waits-for-ack": "yes"},
+    ),
+    Race(
+        "look-then-discard",
+        "The documented workaround looks whether a page was written and discards it later; the write comes in between.",
+        "firecracker", "host-keeps-content", "documented workaround", "ours", "6.2", {"written-pages": "looked-up", "command-id-buffer": "per-round"},
+        fix={"written-pages": "locked"},
+    ),
+    Race(
+        "device-runs-on-while-saving",
+        "The paused VM's device goes on with its queue while the snapshot is written.",
+        "firecracker", "host-keeps-content", "reproduced by e2b", "e2b infra PR 2552, 3001", "6.3",
+        {"release-waits-for-ack": "yes"}, ("pause-quiesces-device",),
+    ),
+    Race(
+        "old-page-after-discard",
+        "After a discard the page fault handler serves the snapshot's old page instead of zeros.",
+        "firecracker", "discarded-reads-zeros", "rule of lazy restore", "Firecracker docs: UFFD_EVENT_REMOVE", "6.4",
+        {"release-waits-for-ack": "yes", "restore": "on-fault"}, ("handler-tracks-discards",),
+    ),
+)  # fmt: skip
+
+RACES: tuple[Race, ...] = PRECOPY + HINTING + BALLOON + REPORTING + SKIPPING + POSTCOPY + SNAPSHOTS
