@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
-from balloonproof.model.engines.recheck import Obligation, RecheckFailed, recheck
 from balloonproof.model.engines.reachability import apply, holds
+from balloonproof.model.engines.recheck import Obligation, RecheckFailed, recheck
 from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.explicit import Explicit, Shape
 from balloonproof.model.language import Step

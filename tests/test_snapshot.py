@@ -57,7 +57,7 @@ def test_a_background_snapshot_is_right_with_every_setting(waits: str) -> None:
 NEEDED_IN_THE_BACKGROUND = [
     ("inflate-before-deflate", "host-keeps-content", 8),
     ("fresh-bitmap", "snapshot-is-right", 6),
-    ("populate-first", "snapshot-is-right", 17),
+    ("populate-first", "snapshot-is-right", 18),
     ("stop-until-protected", "snapshot-is-right", 9),
     ("start-vm-elsewhere", "saver-never-waits", 5),
     ("save-before-let-go", "snapshot-is-right", 10),
