@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_cli import SMALL, run
+from test_monitor import LOSING, SOUND, random_run, seeds
 
-from balloonproof.checker.coverage import MEANT, NEVER, POSSIBLE, SHOWN, Coverage, survey
+from balloonproof.checker.coverage import MEANT, NEVER, POSSIBLE, SHOWN, Coverage, coverage_of, survey
+from balloonproof.checker.model_trace import all_events, trace_of
 from balloonproof.checker.report.coverage_text import coverage_lines
+from balloonproof.model.compiled import Layout, Move, compile_steps
+from balloonproof.model.engines.bounded import Run
+from balloonproof.model.explicit import Explicit, Shape
+from balloonproof.model.language import Configuration
 from balloonproof.model.systems import HINTING
 
 HAND = Path(__file__).parent.parent / "traces" / "hand"
+ALWAYS_OBSERVED = {"migration.start", "management.switch-over"}
+EXERCISED = [SOUND[0], LOSING[4]]
+AMBIGUOUS = {"send-start", "send-start-reread"}
+"""Both may stand behind guest.start."""
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +42,62 @@ def test_the_traces_of_a_rule_show_that_it_matters(rules: dict[str, Coverage], g
     assert exercise.status == SHOWN
     assert exercise.first is not None
     assert guard in exercise.first.path
+
+
+Moves = Mapping[str, Move]
+
+
+@cache
+def comparison(configuration: Configuration, guard: str, chunks: tuple[int, ...]) -> tuple[Layout, Mapping[str, int], Moves, Moves]:
+    """One layout for the variables with and without the guard, the values of those that a run lacks because they never change, and both systems' moves."""
+    weaker = configuration.system.configure(dict(configuration.settings), [*configuration.removed, guard])
+    one, other = Explicit(configuration, Shape(chunks, 5)), Explicit(weaker, Shape(chunks, 5))
+    layout = Layout.of({**one.variables, **other.variables})
+    initial = {name: value or 0 for name, value in {**other.initial_values, **one.initial_values}.items()}
+    with_it, without_it = ({move.name: move for move in compile_steps(item.steps, layout, keep_idle=True)} for item in (one, other))
+    return layout, initial, with_it, without_it
+
+
+def differences(done: Run, guard: str) -> tuple[bool, bool]:
+    """Ground truth: did a step of the run have another outcome without the guard; was a step of a page forbidden by it alone, in some state?"""
+    layout, initial, with_it, without_it = comparison(done.explicit.configuration, guard, done.explicit.shape.chunks)
+    stepped = allowed = False
+    for item in done.steps:
+        before, after = layout.pack({**initial, **item.before}), layout.pack({**initial, **item.after})
+        move = without_it.get(item.step.name)
+        stepped |= move is None or not move.enabled(before) or int(move.after(before)) != after
+        for name, move in without_it.items():
+            allowed |= bool(move.enabled(before)) and not (name in with_it and with_it[name].enabled(before))
+    return stepped, allowed
+
+
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(st.sampled_from(EXERCISED), seeds, st.integers(5, 60), st.floats(0, 1))
+def test_what_is_shown_happened_and_what_is_excluded_did_not(configuration: Configuration, seed: int, length: int, share: float) -> None:
+    done = random_run(configuration, (0, 0), seed, length)
+    dice = random.Random(seed)
+    observed = [name for name in all_events(configuration) if name in ALWAYS_OBSERVED or dice.random() < share]
+    actions, guards = coverage_of(trace_of(done, observed), configuration)
+    happened = {item.step.action.name for item in done.steps}
+    assert {name for name, item in actions.items() if item.status == SHOWN} <= happened
+    assert not happened & {name for name, item in actions.items() if item.status == NEVER}
+    assert guards.keys() == {guard.name for guard in configuration.system.guards if configuration.keeps(guard.name)}
+    for guard, exercise in guards.items():
+        stepped, allowed = differences(done, guard)
+        assert not (exercise.status == NEVER and stepped), guard
+        assert not (exercise.status == SHOWN and not (stepped or allowed)), guard
+
+
+@settings(max_examples=4, deadline=None, derandomize=True)
+@given(st.sampled_from(EXERCISED), seeds)
+def test_where_everything_is_observed_the_actions_are_those_of_the_run(configuration: Configuration, seed: int) -> None:
+    done = random_run(configuration, (0, 0), seed, 60)
+    actions, _ = coverage_of(trace_of(done), configuration)
+    names = [item.step.action.name for item in done.steps]
+    plain = {name: item for name, item in actions.items() if name not in AMBIGUOUS}
+    assert {name: item.events for name, item in plain.items() if item.status == SHOWN} == {name: names.count(name) for name in set(names) - AMBIGUOUS}
+    assert all(item.status == NEVER for name, item in plain.items() if name not in names)
+    assert all(actions[name].status in (SHOWN, MEANT) for name in AMBIGUOUS & set(names))
 
 
 def test_hidden_actions_are_possible_and_the_rest_is_counted(tmp_path: Path) -> None:
