@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from balloonproof.checker import follow_loops as loops
 from balloonproof.checker.automaton import IMPOSSIBLE
 from balloonproof.checker.monitor import CHECKPOINTS, PageMonitor, Places
-from balloonproof.checker.observe import Meaning
+from balloonproof.checker.observe import FOLLOWED_UP_TO, Meaning
 from balloonproof.checker.read.events import Event, Header
 from balloonproof.checker.read.scanner import Batch, Kinds
 from balloonproof.model.language import Configuration
@@ -112,7 +112,7 @@ class ColumnMonitor(PageMonitor):
         plan[loops.FLAGS] = 0
         if self.is_hidden(example.name):
             return
-        if example.name in ("migration.postcopy", "trace.dropped"):
+        if example.name in (FOLLOWED_UP_TO, "trace.dropped"):
             plan[loops.FLAGS] = loops.ASKS
             return
         meaning = self.meaning_of(example)
@@ -162,7 +162,7 @@ class ColumnMonitor(PageMonitor):
         """An event before which something has to be done: judged, remembered, or not followed at all."""
         event = batch.event(number)
         self.state[loops.ASKED] = 1
-        if event.name == "migration.postcopy":
+        if event.name == FOLLOWED_UP_TO:
             self.stopped = event
         elif event.name == "trace.dropped":
             self.sets[self.roots[: int(self.state[loops.ROOTS])]] = self.automaton.everything()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from balloonproof.checker.automaton import Automaton
-from balloonproof.checker.monitor import PageMonitor
-from balloonproof.checker.observe import Meaning
+from balloonproof.checker.monitor import Monitor, PageMonitor
+from balloonproof.checker.observe import FOLLOWED_UP_TO, Meaning
 from balloonproof.checker.read.events import Event
 from balloonproof.checker.verdict import Telling
 from balloonproof.model.compiled import Move
@@ -46,7 +46,7 @@ def events_by_page(monitor: PageMonitor, events: Iterable[Event], pages: Iterabl
     """For each of `pages` the events that it can see, in one pass over the trace."""
     seen: dict[int, list[Event]] = {page: [] for page in pages}
     for event in events:
-        if event.name == "migration.postcopy":
+        if event.name == FOLLOWED_UP_TO:
             break
         meaning = monitor.vocabulary.meaning(event)
         if meaning is None:
@@ -214,7 +214,7 @@ def forbidding_guards(monitor: PageMonitor, events: Sequence[Event], page: int, 
         if not configuration.keeps(guard.name):
             continue
         weaker = configuration.system.configure(dict(configuration.settings), [*configuration.removed, guard.name])
-        other = PageMonitor(weaker, monitor.vocabulary.header, 1)
+        other = Monitor(weaker, monitor.vocabulary.header, 1)
         other.chunk, other.differing = monitor.chunk, monitor.differing
         view = PageView(other, events, page, until)
         if view.sights and _same(view.sights[-1].event, until):

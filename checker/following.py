@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from balloonproof.checker import jit
 from balloonproof.checker.monitor import Monitor, PageMonitor
-from balloonproof.checker.observe import IGNORED, UnusableEvent
+from balloonproof.checker.observe import FOLLOWED_UP_TO, IGNORED, UnusableEvent
 from balloonproof.checker.read import Event, Source, Trace
 from balloonproof.checker.read.native import NativeFile
 from balloonproof.checker.read.places import refusal
@@ -57,7 +57,7 @@ def follow(trace: Trace, configuration: Configuration, progress: Progress) -> Fo
         result.counts[event.name] += 1
         result.sources.add(event.source.path)
         result.end = event.source
-        if event.name == "migration.postcopy":
+        if event.name == FOLLOWED_UP_TO:
             result.stopped = event
             break
         if number % 4096 == 0:

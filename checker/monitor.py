@@ -9,6 +9,7 @@ global steps as different pages see them are not kept, which can only accept mor
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -56,7 +57,7 @@ class Block(NamedTuple):
 Places = Iterable[Block]
 
 
-class PageMonitor:
+class PageMonitor(ABC):
     """What the monitors share: what is said, and how it is judged.  How pages' sets are stored is theirs."""
 
     def __init__(self, configuration: Configuration, header: Header, pages: int) -> None:
@@ -73,17 +74,17 @@ class PageMonitor:
         self.differing = np.zeros(pages, dtype=bool)
         self._bad = self.one_page.violated()
 
+    @abstractmethod
     def numbers(self, pages: slice) -> NDArray[np.int32]:
         """The numbers of these pages' sets."""
-        raise NotImplementedError
 
+    @abstractmethod
     def numbers_in_use(self) -> list[int]:
         """The numbers of all pages' sets, sorted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def say_equal(self, event: Event, meaning: Meaning, where: NDArray[np.bool_]) -> None:
         """The pages of `where` are equal on both sides."""
-        raise NotImplementedError
 
     def meaning_of(self, event: Event) -> Meaning | None:
         """What the event says; None if there is nothing to follow.  Raises UnknownEvent or MissingPages."""

@@ -33,6 +33,9 @@ IGNORED = frozenset({"migration.active", "migration.notify", "guest.config"})
 KNOWN_FLAGS = frozenset({"honoured", "dropped", "zero", "partial", "unreceived", "unmatched", "started", "stopped", "ignored"})
 """Every flag that an event may carry."""
 
+FOLLOWED_UP_TO = "migration.postcopy"
+"""Where real logs are followed no further: they do not show what a page that arrives in post-copy is."""
+
 REQUIRED_ALWAYS = frozenset({"switch-over", "start-migration"})
 """Actions that are never assumed to have happened unseen: a trace is of the migrations that it shows."""
 
@@ -104,9 +107,6 @@ class Vocabulary:
             tcg = dict(self.configuration.settings).get("dirty-log") == "tcg"
             return negate(cell("page.armed")) if tcg else cell("page.logged")
         return TRUE
-
-    def knows(self, name: str) -> bool:
-        return name in self.by_event or name in IGNORED or name.split(".")[0] in ("memory", "trace") or name in STATEMENTS
 
     def meaning(self, event: Event) -> Meaning | None:
         """What the event says; None if it says nothing.

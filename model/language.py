@@ -378,10 +378,9 @@ class Configuration:
     settings: tuple[tuple[str, str], ...]
     removed: frozenset[str]
 
-    def setting(self, name: str, default: str | None = None) -> str:
-        """The value of a setting; `default` where the system does not have it (KeyError without a default)."""
-        values = dict(self.settings)
-        return values[name] if default is None else values.get(name, default)
+    def setting(self, name: str) -> str:
+        """The value of a setting; of a setting that the system does not have, nothing can depend: KeyError."""
+        return dict(self.settings)[name]
 
     def keeps(self, guard: str) -> bool:
         return guard not in self.removed

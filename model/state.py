@@ -210,8 +210,8 @@ class State(Record):
         super().__init__(transaction, "")
         self.configuration = configuration
 
-    def setting(self, name: str, default: str | None = None) -> str:
-        return self.configuration.setting(name, default)
+    def setting(self, name: str) -> str:
+        return self.configuration.setting(name)
 
     def is_set(self, name: str, *values: str) -> bool:
         """Does the system have the setting, with one of these values?"""
@@ -232,7 +232,7 @@ class State(Record):
     @property
     def may_switch_to_postcopy(self) -> bool:
         """The migration has the capability postcopy-ram."""
-        return self.has("postcopy") and self.setting("postcopy-ram", "yes") == "yes"
+        return self.has("postcopy") and not self.is_set("postcopy-ram", "no")
 
     @property
     def at_destination(self) -> Term:

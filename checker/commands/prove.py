@@ -13,7 +13,7 @@ from balloonproof.checker.commands.terminal import FORMAT, SET, VERBOSE, WITHOUT
 
 if TYPE_CHECKING:
     from balloonproof.model.engines.result import ProofResult, Summary
-    from balloonproof.model.language import Configuration
+    from balloonproof.model.language import Configuration, System
 
 
 @click.command()
@@ -63,9 +63,8 @@ def prove(
         return
     configurations = _configurations(names, chosen, without, claims)
     if all_settings:
-        from balloonproof.checker.report.settings_table import prove_all_settings
-
-        sys.exit(worst(prove_all_settings([item.system for item in configurations], chosen, without, output)))
+        _prove_all_settings([item.system for item in configurations], chosen, without, output)
+        return
     if necessity:
         _necessity(configurations, output)
     elif route == "spacer":
@@ -134,6 +133,25 @@ def _prove_all(claims: tuple[str, ...], output: str, certificate: Path | None) -
         for line in summary_lines(summaries):
             click.echo(line)
     sys.exit(worst(item.verdict for item in summaries))
+
+
+def _prove_all_settings(systems: list[System], settings: dict[str, str], without: tuple[str, ...], output: str) -> None:
+    from balloonproof.checker.report.settings_table import Row, all_configurations, decide_all, print_table, table_json
+
+    tables: list[tuple[System, list[Row]]] = []
+    with progress_line() as say:
+        for system in systems:
+
+            def report(done: int, of: int, name: str = system.name) -> None:
+                say(f"{name}: {done} of {of} different configurations decided")
+
+            tables.append((system, decide_all(all_configurations(system, without, settings), report)))
+    if output == "json":
+        click.echo(json.dumps(table_json(tables), indent=1))
+    else:
+        for system, rows in tables:
+            print_table(system, rows)
+    sys.exit(worst(row.verdict for _, rows in tables for row in rows))
 
 
 def _necessity(configurations: list[Configuration], output: str) -> None:

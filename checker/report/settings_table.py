@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from balloonproof.checker.commands.terminal import progress_line
 from balloonproof.model.language import Configuration, System
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.workers import each
@@ -90,26 +86,8 @@ def _minimal(verdicts: dict[Configuration, str], wanted: Callable[[set[str]], bo
     return rules
 
 
-def prove_all_settings(systems: Sequence[System], settings: dict[str, str], without: Iterable[str], output: str) -> list[str]:
-    """Decide every combination of settings that agrees with `settings`, print the tables as `output` says, and return the verdicts."""
-    tables: list[tuple[System, list[Row]]] = []
-    with progress_line() as say:
-        for system in systems:
-            configurations = all_configurations(system, without, settings)
-
-            def report(done: int, of: int, name: str = system.name) -> None:
-                say(f"{name}: {done} of {of} different configurations decided")
-
-            tables.append((system, decide_all(configurations, report)))
-    if output == "json":
-        click.echo(json.dumps(_table_json(tables), indent=1))
-    else:
-        for system, rows in tables:
-            _table_text(system, rows)
-    return [row.verdict for _, rows in tables for row in rows]
-
-
-def _table_json(tables: Sequence[tuple[System, list[Row]]]) -> dict[str, Any]:
+def table_json(tables: Sequence[tuple[System, list[Row]]]) -> dict[str, Any]:
+    """Versioned JSON."""
     from balloonproof.checker.report.as_json import VERSION, configuration_json
 
     systems = [
@@ -129,7 +107,8 @@ def _table_json(tables: Sequence[tuple[System, list[Row]]]) -> dict[str, Any]:
     return {"format": "balloonproof prove table", "version": VERSION, "tables": systems}
 
 
-def _table_text(system: System, rows: Sequence[Row]) -> None:
+def print_table(system: System, rows: Sequence[Row]) -> None:
+    """The table on standard output, with the shortest rules for what is safe."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

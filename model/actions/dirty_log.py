@@ -22,15 +22,14 @@ def log_matters(s: State) -> Term:
 def log_write(s: State, page: Page) -> None:
     """A store leaves its mark in the log, if the log is on and the page's writes are noticed."""
     on = (s.phase != Phase.NONE) & ~s.log_stopped & ~s.at_destination
-    match s.setting("dirty-log", "none"):  # snapshots have no log, and `on` is never true
-        case "tcg":  # the slow path of a store (notdirty_write) marks QEMU's own dirty memory and makes the TLB entry dirty
-            page.ram_dirty = page.ram_dirty | (on & page.armed)
-            page.armed = False
-        case "ring":  # the first write to a protected page pushes an entry and makes the page writable
-            page.logged = page.logged | (on & page.armed)
-            page.armed = page.armed & ~on
-        case _:
-            page.logged = page.logged | on
+    if s.is_set("dirty-log", "tcg"):  # the slow path of a store (notdirty_write) marks QEMU's own dirty memory and makes the TLB entry dirty
+        page.ram_dirty = page.ram_dirty | (on & page.armed)
+        page.armed = False
+    elif s.is_set("dirty-log", "ring"):  # the first write to a protected page pushes an entry and makes the page writable
+        page.logged = page.logged | (on & page.armed)
+        page.armed = page.armed & ~on
+    else:  # snapshots have no log, and `on` is never true there
+        page.logged = page.logged | on
 
 
 def change_content(s: State, page: Page) -> None:

@@ -53,7 +53,7 @@ def allocate(s: State, page: Page) -> None:
 def write(s: State, page: Page) -> None:
     """A vCPU writes a page in use: from now on the guest relies on its content."""
     require(s.running, (page.owner == Owner.USED) | page.holds_ring)
-    if s.setting("memslot-removal", "none") == "vcpus-paused":
+    if s.is_set("memslot-removal", "vcpus-paused"):
         require(~page.slot_going)
     page.relied = True
     record_write(s, page)

@@ -61,7 +61,7 @@ def clear_bit(s: State, page: Page) -> None:
     """Sending, 2: clear its bit."""
     require(s.send == Send.ARMED, s.sent_page == page)
     page.dirty = False
-    if s.setting("multifd", "no") == "yes":
+    if s.is_set("multifd", "yes"):
         page.in_channel = True
         s.send = Send.IDLE
     else:

@@ -55,7 +55,7 @@ MIGRATED = Setting("bitmap-migrated", ("yes", "no"), "the destination gets the b
 SETTINGS = (SKIP, SUSPENDED, MARKS, DRAIN, MIGRATED)
 
 GUARDS = (
-    Guard("inflate-before-deflate", "a page is deflated only after the host has answered its inflate request (virtio-spec, Linux tell_host)"),
+    *balloon.GUARDS,
     Guard("clear-log-before-skip", "a page's log is cleared before it is skipped, as before it is read"),
     Guard("bit-tested-last", "the balloon bit is asked after the page's log and dirty bit were cleared (Kolhe 2016: beside save_zero_page)"),
     Guard("reset-clears-bitmap", "a reset of the device clears the bitmap: a rebooted guest's balloon is empty"),

@@ -9,7 +9,7 @@ mapped file, a fault handler, an earlier snapshot under one that saves only chan
 
 from __future__ import annotations
 
-from balloonproof.model.actions import balloon_driver, destructive_hints, management, paused_snapshot
+from balloonproof.model.actions import destructive_hints, management, paused_snapshot
 from balloonproof.model.language import Guard, Setting, System
 from balloonproof.model.properties import (
     DISCARDED_READS_ZEROS,
@@ -19,16 +19,10 @@ from balloonproof.model.properties import (
     PAGE_IN_USE_IS_SAVED,
     SNAPSHOT_CAN_FINISH,
 )
-from balloonproof.model.systems import snapshot
+from balloonproof.model.systems import hinting, snapshot
 
 ACTIONS = (
-    balloon_driver.read_config,
-    balloon_driver.send_start,
-    balloon_driver.send_start_reread,
-    balloon_driver.hint,
-    balloon_driver.send_stop,
-    balloon_driver.release,
-    balloon_driver.shrink,
+    *hinting.DRIVER_ACTIONS,
     destructive_hints.start_hinting,
     destructive_hints.stop_hinting,
     destructive_hints.take_command,
@@ -47,13 +41,9 @@ ACTIONS = (
 )
 
 SETTINGS = (
-    Setting("early-release", ("yes", "no"), "the shrinker frees hinted pages before DONE (Linux virtio_balloon_shrinker_scan)"),
+    hinting.EARLY_RELEASE,
     Setting("release-waits-for-ack", ("no", "yes"), "hinted pages are given back only after the device used their descriptor (HINT_WAIT_ON_ACK, 2026)"),
-    Setting(
-        "command-id-buffer",
-        ("shared", "per-round"),
-        "start commands point at one buffer that the next round overwrites (Linux cmd_id_active), or carry their own id",
-    ),
+    hinting.COMMAND_ID_BUFFER,
     Setting(
         "written-pages",
         ("discarded", "looked-up", "locked"),

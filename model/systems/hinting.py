@@ -14,7 +14,7 @@ from balloonproof.model.properties import (
 )
 from balloonproof.model.systems import precopy
 
-ACTIONS = (
+DRIVER_ACTIONS = (
     balloon_driver.read_config,
     balloon_driver.send_start,
     balloon_driver.send_start_reread,
@@ -22,26 +22,35 @@ ACTIONS = (
     balloon_driver.send_stop,
     balloon_driver.release,
     balloon_driver.shrink,
+)
+"""The guest's side, which is the same whatever the host does with a hint."""
+
+ACTIONS = (
+    *DRIVER_ACTIONS,
     balloon_device.take_start,
     balloon_device.take_stop,
     balloon_device.accept_hint,
     balloon_device.drop_hint,
 )
 
+EARLY_RELEASE = Setting("early-release", ("yes", "no"), "the shrinker frees hinted pages before DONE (Linux virtio_balloon_shrinker_scan)")
+
+COMMAND_ID_BUFFER = Setting(
+    "command-id-buffer",
+    ("shared", "per-round"),
+    "start commands point at one buffer that the next round overwrites (Linux cmd_id_active), or carry their own id",
+)
+
 SETTINGS = (
     Setting("hint-clears-log", ("yes", "no"), "a hint clears its chunk's dirty log too (QEMU 3143577d6a, 6.1)"),
-    Setting("early-release", ("yes", "no"), "the shrinker frees hinted pages before DONE (Linux virtio_balloon_shrinker_scan)"),
+    EARLY_RELEASE,
     Setting(
         "release-waits-for-ack",
         ("no", "yes", "early"),
         "hinted pages are given back only after the device used their descriptor: on every path "
         "(the 2026 HINT_WAIT_ON_ACK proposal), or only by the shrinker (early)",
     ),
-    Setting(
-        "command-id-buffer",
-        ("shared", "per-round"),
-        "start commands point at one buffer that the next round overwrites (Linux cmd_id_active), or carry their own id",
-    ),
+    COMMAND_ID_BUFFER,
     Setting("drain-before-new-id", ("no", "yes"), "the host takes everything out of the queue before it issues a new id"),
 )
 
