@@ -54,6 +54,10 @@ class Invariant:
     counterexamples_to_induction: int = 0
 
 
+TRIED, AGAINST, ATTEMPTS = 16384, 256, 3
+"""How many reachable states a part is tried on at first, and how many are added when it is not enough; in how many random orders it is made smaller."""
+
+
 class Learner:
     """Learns the lemmas of one configuration; see the module's docstring."""
 
@@ -65,7 +69,8 @@ class Learner:
         self.solver = induction_solver(self.system, self.z3)
         self.lemmas: list[Lemma] = []
         self.queries = self.found = 0
-        self.buffers = [np.empty_like(reachable.states) for _ in range(3)]
+        self.tried = reachable.states[:: len(reachable.states) // TRIED + 1]
+        self.buffer = np.empty_like(reachable.states)  # written over and over: fresh memory of this size costs more than the computation
 
     def add(self, lemma: Lemma) -> None:
         self.lemmas.append(lemma)
@@ -105,27 +110,27 @@ class Learner:
             self.add(item)
 
     def _generalise(self, state: Mapping[str, int]) -> Lemma:
-        """A small part of `state` that no reachable state has: variables in one of which each reachable state differs from it."""
-        differing = self._differences(state)
-        if not differing.all():
-            raise AssertionError(f"{self.system.configuration}: Z3 and the search disagree: a reachable state has a step that breaks a lemma")
-        tried = sorted_unique(differing[:: len(differing) // 16384 + 1].copy())  # most reachable states only repeat what few of them say
-        best = 0
-        for attempt in range(3):
-            names = list(state)
-            self.random.shuffle(names)
-            while True:
-                kept = self._smaller(names, tried)
-                missed = differing[(differing & kept) == 0]
-                if not len(missed):
-                    break
-                tried = sorted_unique(np.concatenate([tried, missed]))
-            if attempt == 0 or kept.bit_count() < best.bit_count():
-                best = kept
-        return clause(self.system, {name: value for name, value in state.items() if self.first_bit[name] & best})
+        """A small part of `state` that no reachable state has.
 
-    def _smaller(self, names: Sequence[str], differing: States) -> int:
-        """Variables, as first bits, that each of `differing` has one of; as few as leaving them out in the order of `names` gives."""
+        What is small enough is tried on few reachable states: some of all, and those that spoke against earlier tries.
+        """
+        packed = self.layout.pack(state)
+        while True:
+            differing = sorted_unique(self._differences(packed))
+            if not differing.all():
+                raise AssertionError(f"{self.system.configuration}: Z3 and the search disagree: a reachable state has a step that breaks a lemma")
+            kept = min((self._smaller(list(state), differing) for _ in range(ATTEMPTS)), key=int.bit_count)
+            part = {name: value for name, value in state.items() if self.first_bit[name] & kept}
+            mask = sum(self.layout.mask(name) for name in part)
+            np.bitwise_and(self.reachable.states, mask, out=self.buffer)
+            against = self.reachable.states[self.buffer == packed & mask]
+            if not len(against):
+                return clause(self.system, part)
+            self.tried = sorted_unique(np.concatenate([self.tried, against[:: len(against) // AGAINST + 1]]))
+
+    def _smaller(self, names: list[str], differing: States) -> int:
+        """Variables, as first bits, that each of `differing` has one of; as few as leaving them out in a random order gives."""
+        self.random.shuffle(names)
         kept = sum(self.first_bit[name] for name in names)
         for name in names:
             rest = kept & ~self.first_bit[name]
@@ -133,18 +138,13 @@ class Learner:
                 kept = rest
         return kept
 
-    def _differences(self, state: Mapping[str, int]) -> States:
-        """For each reachable state: the variables that have another value than in `state`, each as the first bit of its field."""
-        changed, any_bit, shifted = self.buffers  # written over and over: fresh memory of this size costs more than the computation
-        np.bitwise_xor(self.reachable.states, self.layout.pack(state), out=changed)
-        np.copyto(any_bit, changed)
-        widest = max(sort.width for sort in self.system.variables.values())
-        for shift in range(1, widest):
-            wider = sum(self.first_bit[name] for name, sort in self.system.variables.items() if sort.width > shift)
-            np.right_shift(changed, shift, out=shifted)
-            np.bitwise_and(shifted, wider, out=shifted)
-            np.bitwise_or(any_bit, shifted, out=any_bit)
-        np.bitwise_and(any_bit, sum(self.first_bit.values()), out=any_bit)
+    def _differences(self, packed: int) -> States:
+        """For each of the states tried: the variables that have another value than in `packed`, each as the first bit of its field."""
+        changed = self.tried ^ packed
+        any_bit = changed.copy()
+        for shift in range(1, max(sort.width for sort in self.system.variables.values())):
+            any_bit |= (changed >> shift) & sum(self.first_bit[name] for name, sort in self.system.variables.items() if sort.width > shift)
+        any_bit &= sum(self.first_bit.values())
         return any_bit
 
 

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balloonproof.model.compiled import Move, compile_predicate
-from balloonproof.model.engines.reachability import Reachable, holds
+from balloonproof.model.engines.reachability import Reachable, blocks, holds
 from balloonproof.model.language import Action, Property
 from balloonproof.model.terms import show_value
+
+Positions = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -34,32 +36,49 @@ class ProgressCheck:
 
 
 def check_progress(reachable: Reachable, item: Property) -> ProgressCheck:
-    """Is there a way of fair steps from each state where `item` asks for one?"""
+    """Is there a way of fair steps from each state where `item` asks for one?
+
+    Moves are taken up one after the other, each for the states that those before it do not lead on from.
+    """
     states, system = reachable.states, reachable.system
     concerned = holds(compile_predicate(system.given(item), reachable.layout), states)
     leads = holds(compile_predicate(system.predicate(item), reachable.layout), states).copy()
-    edges = [_edges(reachable, move) for move in reachable.moves if is_fair(move.step.action, item)]
-    while concerned[~leads].any():
-        before = np.count_nonzero(leads)
-        for source, target in edges:
-            leads[source[leads[target]]] = True
-        if np.count_nonzero(leads) == before:
-            break
+    edges: list[tuple[Positions, Positions]] = []
+    for move in reachable.moves:
+        if is_fair(move.step.action, item) and concerned[~leads].any():
+            edges.append(_edges(reachable, move, np.flatnonzero(~leads)))
+            _follow(edges, leads)
     stuck = states[concerned & ~leads]
     return ProgressCheck(item.name, int(np.count_nonzero(concerned)), len(stuck), _in_words(reachable, int(stuck[0])) if len(stuck) else "")
+
+
+def _follow(edges: list[tuple[Positions, Positions]], leads: NDArray[np.bool_]) -> None:
+    """Mark in `leads` whatever has a way of `edges` to what is marked; edges from what is marked are dropped."""
+    grows = True
+    while grows:
+        grows = False
+        for position, (source, target) in enumerate(edges):
+            found = leads[target]
+            if found.any():
+                grows = True
+                leads[source[found]] = True
+                waiting = ~leads[source]
+                edges[position] = source[waiting], target[waiting]
 
 
 def is_fair(action: Action, item: Property) -> bool:
     return action.actor in item.fair or action.name in item.fair
 
 
-def _edges(reachable: Reachable, move: Move) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Every step of `move` between reachable states, as positions of the state before and the state after."""
-    states = reachable.states
-    source = np.flatnonzero(holds(move.enabled, states)).astype(np.int32)
-    if not len(source):
-        return source, source
-    return source, np.searchsorted(states, move.after(states[source])).astype(np.int32)
+def _edges(reachable: Reachable, move: Move, among: Positions) -> tuple[Positions, Positions]:
+    """All steps of `move` from reachable states, those at the positions `among`: positions of the states before and of the states after."""
+    sources, targets = [among[:0]], [among[:0]]
+    for block in blocks(among):
+        source = block[holds(move.enabled, reachable.states[block])]
+        if len(source):
+            sources.append(source)
+            targets.append(np.searchsorted(reachable.states, move.after(reachable.states[source])))
+    return np.concatenate(sources), np.concatenate(targets)
 
 
 def _in_words(reachable: Reachable, state: int) -> str:
