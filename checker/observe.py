@@ -14,7 +14,8 @@ from functools import cache
 
 from balloonproof.checker.read.events import Event, Header
 from balloonproof.model.language import Action, Configuration
-from balloonproof.model.one_page import IdClass, OnePage, declared_fields
+from balloonproof.model.one_page import OnePage, declared_fields
+from balloonproof.model.queue_summary import IdClass
 from balloonproof.model.state import Hinting, Owner, Phase
 from balloonproof.model.terms import FALSE, TRUE, Sort, Term, as_term, conj, disj, negate, substitute, variable, variables_of
 

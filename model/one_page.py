@@ -4,16 +4,14 @@ A step about another page is the same text run on a page whose fields are free i
 through a shared chunk or host page, is kept.  `sibling` is any other page of the observed page's host page, `peer` any other page of its chunk,
 `stranger` any page of another chunk.
 
-The virtqueue, of any length, is summarised from the observed page's point of view (`QueueSummary`), command ids by equality with the
-current one (`IdClass`).  That every step of the explicit model with any number of pages and messages is a step here is not taken
-on trust: `engines.premise` checks it by machine.
+The virtqueue and command ids are summarised (`queue_summary`).  That every step of the explicit model with any number of pages and messages
+is a step here is not taken on trust: `engines.premise` checks it by machine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 from functools import cache, cached_property
 
 from balloonproof.model.language import (
@@ -21,29 +19,26 @@ from balloonproof.model.language import (
     CommandId,
     Configuration,
     Field,
-    FreePageQueue,
     PageReference,
     Property,
     Record,
     Step,
     Transaction,
     constants_of,
-    require,
     restricted,
     run_action,
 )
+from balloonproof.model.queue_summary import IdByClass, IdClass, IdSummary, QueueSummary, SummarisedQueue, class_of
 from balloonproof.model.state import Chunk, HostPage, Page, Phase, Send, State
 from balloonproof.model.terms import (
     BOOL,
     FALSE,
-    TRUE,
     Sort,
     Term,
     Value,
     as_term,
     choose,
     conj,
-    disj,
     enum_sort,
     equal,
     exists,
@@ -57,70 +52,10 @@ OTHERS = ("sibling", "peer", "stranger")
 """The roles that another page can have towards the observed one."""
 
 
-class IdClass(Enum):
-    """A command id as far as anyone can tell it apart: STOP, DONE, the host's current one, or an earlier one."""
-
-    STOP = auto()
-    DONE = auto()
-    CURRENT = auto()
-    OLD = auto()
-
-
-class Waiting(Enum):
-    """A start command in the newest round's part of the queue."""
-
-    NONE = auto()
-    OLD = auto()
-    CURRENT = auto()
-
-
-class QueueSummary(Record):
-    """The queue as one page sees it: the newest round in order, everything before it as a set.
-
-    newest round: start, then hints, then stop (in this order, each if still queued); earlier: which kinds of elements are left,
-    in any order and number.
-    """
-
-    earlier_start_old = Field(bool, False, "an earlier round's start command with an old id is queued")
-    earlier_start_current = Field(bool, False, "an earlier round's start command with the current id is queued")
-    earlier_hint = Field(bool, False, "an earlier round's hint of this page is queued")
-    earlier_stop = Field(bool, False, "an earlier round's stop command is queued")
-    start = Field(Waiting, Waiting.NONE, "the newest round's start command")
-    hint = Field(bool, False, "the newest round's hint of this page is queued")
-    stop = Field(bool, False, "the newest round's stop command is queued")
-
-
-class IdSummary(Record):
-    """The guest's two ids."""
-
-    received = Field(IdClass, IdClass.STOP, "what the guest read last from the configuration")
-    active = Field(IdClass, IdClass.STOP, "the id of the guest's round, in the shared buffer")
-    same_old_id = Field(bool, False, "both are old, and equal")
-
-
 class SentPage(Record):
     """Which page is being sent."""
 
     is_sent_page = Field(bool, False, "this page is the one being sent")
-
-
-class _Id(CommandId):
-    """A command id by its class; `name` tells the two ids of which equality is known even when both are old."""
-
-    def __init__(self, term: Term, name: str, same_old: Term) -> None:
-        self.term, self.name, self.same_old = term, name, same_old
-
-    def is_same(self, other: CommandId) -> Term:
-        assert isinstance(other, _Id)
-        if self.name == other.name and self.name:
-            return TRUE
-        both_old = (self.term == IdClass.OLD) & (other.term == IdClass.OLD)
-        if both_old is not FALSE:
-            if {self.name, other.name} != {"received", "active"}:
-                raise TypeError("two old command ids are told apart only for the guest's received and active ids")
-            both_old = both_old & self.same_old
-        known = [(self.term == kind) & (other.term == kind) for kind in (IdClass.STOP, IdClass.DONE, IdClass.CURRENT)]
-        return disj(both_old, *known)
 
 
 class _Sent(PageReference):
@@ -132,110 +67,6 @@ class _Sent(PageReference):
         if page is self.state.observed:
             return sent
         return ~sent & self.state.choice("is_sent_page", BOOL)
-
-
-class _Queue(FreePageQueue):
-    def __init__(self, state: OnePageState) -> None:
-        self.state = state
-        self.summary = QueueSummary(state.transaction, "queue.")
-
-    def add_start(self, command: CommandId | None) -> None:
-        self.put_start(FALSE if command is None else _class_of(command) == IdClass.CURRENT)
-
-    def put_start(self, is_current: Term) -> None:
-        """A start command is queued: the newest round becomes an earlier one."""
-        q = self.summary
-        q.earlier_start_old = q.earlier_start_old | (q.start == Waiting.OLD)
-        q.earlier_start_current = q.earlier_start_current | (q.start == Waiting.CURRENT)
-        q.earlier_hint = q.earlier_hint | q.hint
-        q.earlier_stop = q.earlier_stop | q.stop
-        q.start = choose(is_current, Waiting.CURRENT, Waiting.OLD)
-        q.hint = False
-        q.stop = False
-
-    def add_stop(self) -> None:
-        self.summary.stop = True
-
-    def add_hint(self, page: Record) -> None:
-        if page is self.state.observed:
-            require(~self.summary.stop)
-            self.put_hint()
-
-    def put_hint(self) -> None:
-        """The observed page's hint is queued."""
-        self.summary.hint = True
-
-    def _earlier(self) -> Term:
-        q = self.summary
-        return disj(q.earlier_start_old, q.earlier_start_current, q.earlier_hint, q.earlier_stop)
-
-    def _ways(self) -> tuple[Term, Term]:
-        """Where the element comes from (newest round or earlier), and whether another of its kind is left there."""
-        return self.state.choice("pop_newest", BOOL), self.state.choice("more_left", BOOL)
-
-    def pop_start(self) -> CommandId:
-        newest, more = self._ways()
-        current = self.state.choice("pop_current", BOOL)
-        require(self.take_start(newest, current, more))
-        return _Id(choose(current, IdClass.CURRENT, IdClass.OLD), "", FALSE)
-
-    def take_start(self, newest: Term, current: Term, more: Term) -> Term:
-        """Take a start command out; whether one can be at the head."""
-        q = self.summary
-        among_earlier = choose(current, q.earlier_start_current, q.earlier_start_old)
-        in_newest = ~self._earlier() & (q.start == choose(current, Waiting.CURRENT, Waiting.OLD)) & ~more
-        allowed = choose(newest, in_newest, among_earlier)
-        q.earlier_start_old = q.earlier_start_old & (newest | current | more)
-        q.earlier_start_current = q.earlier_start_current & (newest | ~current | more)
-        q.start = choose(newest, Waiting.NONE, q.start)
-        return allowed
-
-    def pop_stop(self) -> None:
-        require(self.take_stop(*self._ways()))
-
-    def take_stop(self, newest: Term, more: Term) -> Term:
-        """Take a stop command out; whether one can be at the head."""
-        q = self.summary
-        in_newest = ~self._earlier() & (q.start == Waiting.NONE) & ~q.hint & q.stop
-        allowed = choose(newest, in_newest, q.earlier_stop)
-        q.earlier_stop = q.earlier_stop & (newest | more)
-        q.stop = q.stop & (~newest | more)
-        return allowed
-
-    def pop_hint(self, page: Record) -> None:
-        if page is self.state.observed:
-            require(self.take_hint(*self._ways()))
-
-    def take_hint(self, newest: Term, more: Term) -> Term:
-        """Take a hint of the observed page out; whether one can be at the head."""
-        q = self.summary
-        in_newest = ~self._earlier() & (q.start == Waiting.NONE) & q.hint
-        allowed = choose(newest, in_newest, q.earlier_hint)
-        q.earlier_hint = q.earlier_hint & (newest | more)
-        q.hint = q.hint & (~newest | more)
-        return allowed
-
-    def holds_hint(self, page: Record) -> Term:
-        if page is not self.state.observed:
-            return self.state.choice("queued", BOOL)
-        return self.summary.hint | self.summary.earlier_hint
-
-    def is_empty(self) -> Term:
-        """Empty of everything that this page can see; other pages' hints are not counted, which only allows more."""
-        q = self.summary
-        return ~disj(self._earlier(), q.start != Waiting.NONE, q.hint, q.stop)
-
-    def issue(self) -> None:
-        """A new id was issued: queued commands that carried the current one are old now."""
-        q = self.summary
-        q.earlier_start_old = q.earlier_start_old | q.earlier_start_current
-        q.earlier_start_current = False
-        q.start = choose(q.start == Waiting.NONE, Waiting.NONE, Waiting.OLD)
-
-
-def _class_of(command: CommandId) -> Term:
-    assert isinstance(command, _Id)
-    return command.term
 
 
 class OnePageState(State):
@@ -251,7 +82,7 @@ class OnePageState(State):
         self.observed.host_page = HostPage(transaction, "host_page.")
         self.observed.host_page.pages = [self.observed]
         self.pages = [self.observed]
-        self.queue: _Queue = _Queue(self)
+        self.queue: SummarisedQueue = SummarisedQueue(transaction, self.observed, self.choice)
         self.sent_page = _Sent(self)
         if role in OTHERS:
             # The progress of another page's send is not kept (`irrelevant`), so for its own steps it may be anything.
@@ -293,7 +124,7 @@ class OnePageState(State):
         return self._constant(IdClass.DONE)
 
     def _constant(self, kind: IdClass) -> CommandId:
-        return _Id(as_term(kind, enum_sort(IdClass)), "", FALSE)
+        return IdByClass(as_term(kind, enum_sort(IdClass)), "", FALSE)
 
     def issue_command_id(self) -> None:
         received, active = self.ids.received, self.ids.active
@@ -305,11 +136,11 @@ class OnePageState(State):
 
     @property
     def received(self) -> CommandId:
-        return _Id(self.ids.received, "received", self.ids.same_old_id)
+        return IdByClass(self.ids.received, "received", self.ids.same_old_id)
 
     @received.setter
     def received(self, value: CommandId) -> None:
-        assert isinstance(value, _Id)
+        assert isinstance(value, IdByClass)
         if (value.term == IdClass.OLD) is not FALSE:
             raise TypeError("the guest reads STOP, DONE or the current id, never an old one")
         self.ids.received = value.term
@@ -317,11 +148,11 @@ class OnePageState(State):
 
     @property
     def active(self) -> CommandId:
-        return _Id(self.ids.active, "active", self.ids.same_old_id)
+        return IdByClass(self.ids.active, "active", self.ids.same_old_id)
 
     @active.setter
     def active(self, value: CommandId) -> None:
-        assert isinstance(value, _Id)
+        assert isinstance(value, IdByClass)
         assert value.name == "received"
         self.ids.active = value.term
         self.ids.same_old_id = value.term == IdClass.OLD
@@ -331,7 +162,7 @@ class OnePageState(State):
         return conj(*map(condition, pages), self.choice("every", BOOL))
 
     def choose_id(self, condition: Term, then: CommandId, otherwise: CommandId) -> CommandId:
-        return _Id(choose(condition, _class_of(then), _class_of(otherwise)), "", FALSE)
+        return IdByClass(choose(condition, class_of(then), class_of(otherwise)), "", FALSE)
 
     def begin_send(self, page: Page) -> None:
         SentPage(self.transaction, "page.").is_sent_page = page is self.observed

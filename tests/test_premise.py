@@ -17,7 +17,8 @@ from balloonproof.model.engines.premise import Claim, check_projection, check_qu
 from balloonproof.model.engines.reachability import Reachable, States, contains, explore, holds
 from balloonproof.model.explicit import Explicit, Shape
 from balloonproof.model.language import Configuration, Step
-from balloonproof.model.one_page import OnePage, Waiting
+from balloonproof.model.one_page import OnePage
+from balloonproof.model.queue_summary import SummarisedQueue, Waiting
 from balloonproof.model.simulate import Simulator
 from balloonproof.model.state import Phase
 from balloonproof.model.systems import HINTING, PRECOPY, find_system
@@ -92,14 +93,14 @@ def test_an_action_that_the_page_does_notice_is_noticed(monkeypatch: pytest.Monk
     assert "arm-log(page0)" in failures(PRECOPY.configure())
 
 
-def forget_start(queue: one_page._Queue, newest: Term, current: Term, more: Term) -> Term:
+def forget_start(queue: SummarisedQueue, newest: Term, current: Term, more: Term) -> Term:
     """take_start, but from the newest round even while earlier elements are queued, and nothing from those."""
     allowed = newest & (queue.summary.start == choose(current, Waiting.CURRENT, Waiting.OLD)) & ~more
     queue.summary.start = choose(newest, Waiting.NONE, queue.summary.start)
     return allowed
 
 
-def forget_hint(queue: one_page._Queue, newest: Term, more: Term) -> Term:
+def forget_hint(queue: SummarisedQueue, newest: Term, more: Term) -> Term:
     """take_hint, but no second hint of the page is ever left."""
     q = queue.summary
     allowed = choose(newest, q.hint, q.earlier_hint)
@@ -108,13 +109,13 @@ def forget_hint(queue: one_page._Queue, newest: Term, more: Term) -> Term:
     return allowed
 
 
-def forget_stop(queue: one_page._Queue, newest: Term, more: Term) -> Term:
+def forget_stop(queue: SummarisedQueue, newest: Term, more: Term) -> Term:
     """take_stop, but only the newest round's."""
     queue.summary.stop = queue.summary.stop & more
     return newest & (queue.summary.start == Waiting.NONE) & ~queue.summary.hint
 
 
-def forget_rounds(queue: one_page._Queue, is_current: Term) -> None:
+def forget_rounds(queue: SummarisedQueue, is_current: Term) -> None:
     """put_start, but what the round before has left behind is forgotten."""
     queue.summary.start = choose(is_current, Waiting.CURRENT, Waiting.OLD)
     queue.summary.hint = False
@@ -132,7 +133,7 @@ def forget_rounds(queue: one_page._Queue, is_current: Term) -> None:
     ],
 )
 def test_a_wrong_summary_of_the_queue_is_noticed(method: str, broken: object, noticed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one_page._Queue, method, broken)
+    monkeypatch.setattr(SummarisedQueue, method, broken)
     assert noticed in check_queue()
 
 
@@ -247,7 +248,7 @@ def test_a_claim_that_fails_leaves_nothing_proved(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_wrong_queue_leaves_nothing_proved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one_page._Queue, "take_hint", forget_hint)
+    monkeypatch.setattr(SummarisedQueue, "take_hint", forget_hint)
     assert verdict.prove_system("precopy").verdict == "undecided"
 
 
