@@ -35,6 +35,7 @@ class Automaton:
         self._next: dict[tuple[int, str, str, bool], int] = {}
         self._tests: dict[Term, object] = {}
         self.unseen = {False: self._unseen_moves(False), True: self._unseen_moves(True)}
+        self._told_apart = {move.step.action.name for move in self.moves if move.step.role == "sibling"}
         self._closures: dict[tuple[int, bool], int] = {}
 
     def _unseen_moves(self, in_sync: bool) -> list[tuple[Move, Term]]:
@@ -44,11 +45,18 @@ class Automaton:
             name = move.step.action.name
             if not move.step.updates or not self.vocabulary.may_be_unseen(name):
                 continue
+            if move.step.role == "sibling" and self.vocabulary.header.has_host_pages_of_one:
+                continue
             if name == "fetch" and self.vocabulary.has_sync_windows and not in_sync:
                 continue
             condition = self.vocabulary.unseen_condition(name) if move.step.role in ("own", "") else TRUE
             found.append((move, in_system(condition, self.one_page)))
         return found
+
+    @property
+    def tells_siblings_apart(self) -> bool:
+        """Does it matter which pages share a host page?"""
+        return bool(self._told_apart)
 
     def number(self, states: States) -> int:
         """The number of a set."""
@@ -83,8 +91,13 @@ class Automaton:
         return seen
 
     def moves_for(self, meaning: Meaning, role: str) -> Sequence[Move]:
-        """The moves that may explain an event for a page in `role`: own (named by it), peer (another of its chunk) or stranger."""
-        return [move for move in self.moves if move.step.action.name in meaning.actions and move.step.role in (role, "")]
+        """The moves that may explain an event for a page in `role`: own (named by it), sibling (of the host page of one that is named), peer (another of
+        its chunk) or stranger."""
+        return [move for move in self.moves if move.step.action.name in meaning.actions and move.step.role in (self.part(move, role), "")]
+
+    def part(self, move: Move, role: str) -> str:
+        """The role whose move a page in `role` sees: a sibling is a peer to actions that do not tell it from others of the chunk."""
+        return "peer" if role == "sibling" and move.step.action.name not in self._told_apart else role
 
     def image(self, states: States, meaning: Meaning, role: str) -> States:
         """What an event makes of possible states, before unseen steps."""

@@ -41,7 +41,7 @@ class ColumnMonitor(PageMonitor):
         self.members = np.zeros(_FIRST_CLASSES, dtype=np.int64)
         self.stamps = np.zeros(_FIRST_CLASSES + 1, dtype=np.int64)
         self.slots = np.zeros(8 * _FIRST_CLASSES, dtype=np.int32)
-        chunks = -(-pages // self.chunk)
+        chunks = -(-pages // self.neighbours.chunk)
         self.chunk_groups, self.marks = np.zeros(chunks, dtype=np.int32), np.zeros(chunks + 2, dtype=np.int64)
         self.next_set = np.full((_FIRST_LETTERS, _FIRST_SETS), -1, dtype=np.int32)
         self.letters: list[Letter] = []
@@ -90,7 +90,7 @@ class ColumnMonitor(PageMonitor):
 
     def _run(self, kinds: NDArray[np.int32], range_ends: NDArray[np.int64], firsts: NDArray[np.int64], counts: NDArray[np.int64]) -> int:
         return loops.follow(
-            kinds, range_ends, firsts, counts, self.plans, self.next_set, self.state, self.wanted, self.chunk,
+            kinds, range_ends, firsts, counts, self.plans, self.next_set, self.state, self.wanted, self.neighbours.chunk,
             self.pages, self.sets, self.groups, self.forward, self.members, self.roots, self.slots, self.chunk_groups, self.marks, self.stamps,
         )  # fmt: skip
 
@@ -189,21 +189,15 @@ class ColumnMonitor(PageMonitor):
         elif plan[loops.OPERATION] == loops.EVERYWHERE:
             self._say_impossible(event, own, self.places())
         else:
-            near, named = self._chunks_and_named(event)
-            self._say_impossible(event, peer, self.places(where=near & ~named))
-            self._say_impossible(event, stranger, self.places(where=~near & ~named))
+            letters = {"peer": peer, "stranger": stranger}
+            for role, where in self.neighbours.parts(self.page_count, event.pages, is_statement=False):
+                if role in letters:
+                    self._say_impossible(event, letters[role], self.places(where=where))
         state[loops.ALLOWED] = 1
 
     def _say_impossible(self, event: Event, letter: int, places: Places) -> None:
         bad = {number for number in self.numbers_in_use() if number != IMPOSSIBLE and self.next_set[letter, number] == IMPOSSIBLE}
         self.say_impossible(event, places, bad)
-
-    def _chunks_and_named(self, event: Event) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        near, named = np.zeros(self.page_count, dtype=bool), np.zeros(self.page_count, dtype=bool)
-        for first, count in event.pages:
-            named[first : first + count] = True
-            near[first // self.chunk * self.chunk : (first + count - 1) // self.chunk * self.chunk + self.chunk] = True
-        return near, named
 
     def numbers_in_use(self) -> list[int]:
         live = self.roots[: int(self.state[loops.ROOTS])]

@@ -137,9 +137,9 @@ def _views(monitor: Monitor, event: Event, meaning: Meaning) -> Iterator[tuple[i
     """The sets of the pages that an event names, and, where others of their chunk learn of it, of those."""
     yield from ((number, "own") for number in _numbers(monitor, event.pages))
     if meaning.others and event.pages:
-        first, (last, count) = event.pages[0][0] // monitor.chunk * monitor.chunk, event.pages[-1]
-        end = (last + count - 1) // monitor.chunk * monitor.chunk + monitor.chunk
-        yield from ((number, "peer") for number in _numbers(monitor, ((first, end - first),)))
+        for role, where in monitor.neighbours.parts(monitor.page_count, event.pages, meaning.is_statement):
+            if role in ("sibling", "peer"):
+                yield from ((number, role) for number in np.unique(monitor.state[where]).tolist() if number != IMPOSSIBLE)
 
 
 def _numbers(monitor: Monitor, pages: Pages) -> list[int]:

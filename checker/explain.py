@@ -67,38 +67,31 @@ class PageView:
         self.final = self.automaton.initial()
         in_sync = False
         for event in events:
-            sight = self._sight(event, in_sync)
-            if sight is not None:
-                in_sync = sight.in_sync
-                self.sights.append(sight)
-                if _same(event, until):
+            seen = self._seen(event)
+            for number, (meaning, role) in enumerate(seen, 1):
+                in_sync = in_sync or meaning.opens_sync
+                self.sights.append(Sight(event, meaning, role, in_sync, self.final))
+                after = self.automaton.after(self.final, meaning, role, in_sync)
+                if _same(event, until) and (number == len(seen) or not after):
                     break
-                self.final = self.automaton.after(self.final, sight.meaning, sight.role, in_sync)
+                self.final = after
                 self.followed += 1
-                if "merge" in sight.meaning.actions:
+                if "merge" in meaning.actions:
                     in_sync = False
-                if not self.final:
-                    break
-            elif _same(event, until):
+            if not self.final or _same(event, until):
                 break
 
-    def _sight(self, event: Event, in_sync: bool) -> Sight | None:
-        vocabulary = self.monitor.vocabulary
-        meaning = vocabulary.meaning(event)
+    def _seen(self, event: Event) -> list[tuple[Meaning, str]]:
+        """What the page sees of the event: what it says, and in which role the page learns of it; more than once if it is a step for siblings too."""
+        meaning = self.monitor.vocabulary.meaning(event)
         if meaning is None or not (meaning.actions or meaning.is_statement or meaning.opens_sync):
-            return None
+            return []
         if event.name == "memory.compared" and self.monitor.differing[self.page]:
-            return None
-        in_sync = in_sync or meaning.opens_sync
+            return []
         if not event.pages and not meaning.is_statement:
-            return Sight(event, meaning, "own", in_sync, self.final)
-        if any(first <= self.page < first + count for first, count in event.pages):
-            return Sight(event, meaning, "own", in_sync, self.final)
-        if not meaning.others:
-            return None
-        chunk = self.page // self.monitor.chunk
-        near = any(first // self.monitor.chunk <= chunk <= (first + count - 1) // self.monitor.chunk for first, count in event.pages)
-        return Sight(event, meaning, "peer" if near else "stranger", in_sync, self.final)
+            return [(meaning, "own")]
+        roles = self.monitor.neighbours.roles(self.page, event.pages, meaning.is_statement)
+        return [(meaning, role) for role in roles if role == "own" or meaning.others]
 
     def own(self) -> Iterator[Sight]:
         """The events that name this page."""
@@ -215,7 +208,7 @@ def forbidding_guards(monitor: PageMonitor, events: Sequence[Event], page: int, 
             continue
         weaker = configuration.system.configure(dict(configuration.settings), [*configuration.removed, guard.name])
         other = Monitor(weaker, monitor.vocabulary.header, 1)
-        other.chunk, other.differing = monitor.chunk, monitor.differing
+        other.neighbours, other.differing = monitor.neighbours, monitor.differing
         view = PageView(other, events, page, until)
         if view.sights and _same(view.sights[-1].event, until):
             last = view.sights[-1]
@@ -240,10 +233,13 @@ def is_stale(automaton: Automaton, sight: Sight) -> bool:
     return True
 
 
+WHOSE = {"own": "this page", "sibling": "another page of the host page", "peer": "another page of the chunk", "stranger": "another page"}
+
+
 def telling(step: ToldStep) -> Telling:
     """A step in a few words: who did what, on which page, and where the trace shows it."""
     action = step.move.step.action
-    whose = {"own": "this page", "peer": "another page of the chunk", "stranger": "another page"}.get(step.move.step.role, "")
+    whose = WHOSE.get(step.move.step.role, "")
     stale = " (queued in an earlier round)" if action.actor is Actor.DEVICE and step.move.inputs.get("pop_newest") == 0 else ""
     source = None if step.event is None else step.event.source
     return Telling(f"{action.actor.value}: {action.name}{f' {whose}' if whose else ''}{stale}", source)

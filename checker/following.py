@@ -16,6 +16,7 @@ from balloonproof.checker.observe import FOLLOWED_UP_TO, IGNORED, UnusableEvent
 from balloonproof.checker.read import Event, Source, Trace
 from balloonproof.checker.read.native import NativeFile
 from balloonproof.checker.read.places import refusal
+from balloonproof.grammar import TraceInputError
 from balloonproof.model.language import Configuration
 from balloonproof.model.workers import Progress
 
@@ -53,6 +54,7 @@ def follow(trace: Trace, configuration: Configuration, progress: Progress) -> Fo
         return _follow_columns(trace, *columns, configuration, progress)
     check_beginning(trace.events)
     result = Followed(monitor := Monitor(configuration, trace.header, page_count(trace)))
+    _check_host_pages(trace, monitor)
     for number, event in enumerate(trace.events):
         result.counts[event.name] += 1
         result.sources.add(event.source.path)
@@ -73,6 +75,8 @@ def follow(trace: Trace, configuration: Configuration, progress: Progress) -> Fo
 def _columns(trace: Trace) -> tuple[NativeFile, Callable[[str], bool]] | None:
     """The file behind a trace, and which of its events are hidden, if it is to be read as columns."""
     events, is_hidden = (trace.events.events, trace.events.is_hidden) if isinstance(trace.events, Kept) else (trace.events, lambda name: False)
+    if trace.header.pages_in_host_page > 1:
+        return None
     return (events, is_hidden) if isinstance(events, NativeFile) and jit.is_available() and events.is_long() else None
 
 
@@ -125,6 +129,13 @@ def page_count(trace: Trace) -> int:
     if trace.header.pages is not None:
         return trace.header.pages
     return max((first + count for event in trace.events for first, count in event.pages), default=1)
+
+
+def _check_host_pages(trace: Trace, monitor: Monitor) -> None:
+    """Where a page is told from others of its host page it has to be known which these are."""
+    if monitor.automaton.tells_siblings_apart and trace.header.host_page_size is None:
+        first = next(iter(trace.events), None)
+        raise TraceInputError(first.source.path if first else "", f"{monitor.one_page.configuration} needs host-page-size=BYTES in the trace's 'guest' line")
 
 
 def check_beginning(events: Iterable[Event]) -> None:

@@ -19,13 +19,14 @@ def all_events(configuration: Configuration) -> tuple[str, ...]:
 
 
 def header_of(explicit: Explicit, observed: Iterable[str] | None = None, expect: Expectation | None = None) -> Header:
-    """The header of a trace of an explicit instance; all events are observed unless said otherwise.  Chunks must be equal in size."""
+    """The header of a trace of an explicit instance; all events are observed unless said otherwise.  Chunks must be equal in size, and so must host pages."""
     configuration, shape = explicit.configuration, explicit.shape
     default = dict(configuration.system.configure().settings)
     return Header(
         pages=shape.pages,
         page_size=4096,
         chunk_pages=max(1, shape.chunks.count(shape.chunks[0])),
+        host_page_size=4096 * max(map(shape.host_pages.count, shape.host_pages)) if shape.host_pages else None,
         system=configuration.system.name,
         settings={name: value for name, value in configuration.settings if value != default[name]},
         without=tuple(sorted(configuration.removed)),

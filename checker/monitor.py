@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balloonproof.checker.automaton import IMPOSSIBLE, Automaton
+from balloonproof.checker.neighbours import Neighbours
 from balloonproof.checker.observe import Meaning, Vocabulary
 from balloonproof.checker.read.events import Event, Header, Pages, merge_ranges
 from balloonproof.model.language import Configuration
@@ -25,9 +26,6 @@ from balloonproof.model.one_page import OnePage
 
 CHECKPOINTS = frozenset({"start-migration", "switch-over"})
 """Actions before which the properties are judged: they begin something new."""
-
-DEFAULT_CHUNK = 1 << 18
-"""Pages in a chunk of the dirty log unless the header says otherwise (QEMU clear_bmap_shift 18)."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class PageMonitor(ABC):
         self.vocabulary = Vocabulary(self.one_page, header)
         self.automaton = Automaton(self.one_page, self.vocabulary)
         self.page_count = pages
-        self.chunk = header.chunk_pages or DEFAULT_CHUNK
+        self.neighbours = Neighbours.of(header)
         self.in_sync = False
         self.completed = False
         self.judgements: list[Judgement] = []
@@ -168,10 +166,7 @@ class Monitor(PageMonitor):
         if event.name == "memory.differs":
             self.say_differs(event)
         if event.pages or meaning.is_statement:
-            for first, count in event.pages:
-                self._move(event, meaning, "own", slice(first, first + count))
-            if meaning.others:
-                self._tell_others(event, meaning)
+            self._move_named(event, meaning)
         else:
             self._move(event, meaning, "own", slice(0, self.page_count))
         if "merge" in meaning.actions:
@@ -197,16 +192,16 @@ class Monitor(PageMonitor):
         else:
             part[where[pages]] = moved
 
-    def _tell_others(self, event: Event, meaning: Meaning) -> None:
-        named = np.zeros(self.page_count, dtype=bool)
-        peers = np.zeros(self.page_count, dtype=bool)
-        for first, count in event.pages:
-            named[first : first + count] = True
-            low = first // self.chunk * self.chunk
-            peers[low : (first + count - 1) // self.chunk * self.chunk + self.chunk] = True
-        for role, where in (("peer", peers & ~named), ("stranger", ~peers & ~named)):
-            if where.any():
-                self._move(event, meaning, role, slice(0, self.page_count), where)
+    def _move_named(self, event: Event, meaning: Meaning) -> None:
+        """An event that names pages, of which others learn as well where `meaning` says so."""
+        alone = self.neighbours.host_page == 1
+        if alone:
+            for first, count in event.pages:
+                self._move(event, meaning, "own", slice(first, first + count))
+        if meaning.others or not alone:
+            for role, where in self.neighbours.parts(self.page_count, event.pages, meaning.is_statement):
+                if (meaning.others if role != "own" else not alone) and where.any():
+                    self._move(event, meaning, role, slice(0, self.page_count), where)
 
 
 def pages_by_number(places: Places, numbers: Collection[int]) -> dict[int, Pages]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from balloonproof.checker.monitor import DEFAULT_CHUNK
+from balloonproof.checker.neighbours import DEFAULT_CHUNK
 from balloonproof.checker.read import Event, Trace
 from balloonproof.model.language import Configuration
 

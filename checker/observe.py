@@ -14,7 +14,7 @@ from functools import cache
 
 from balloonproof.checker.read.events import Event, Header
 from balloonproof.model.language import Action, Configuration
-from balloonproof.model.one_page import OnePage, declared_fields
+from balloonproof.model.one_page import OTHERS, OnePage, declared_fields
 from balloonproof.model.queue_summary import IdClass
 from balloonproof.model.state import Hinting, Owner, Phase
 from balloonproof.model.terms import FALSE, TRUE, Sort, Term, as_term, conj, disj, negate, substitute, variable, variables_of
@@ -150,7 +150,7 @@ class Vocabulary:
     def _tells_others(self, actions: Sequence[str]) -> bool:
         """Does a page learn anything from another page's step: does it change something, or need more than a running VM?"""
         for step in self.one_page.steps:
-            if step.action.name in actions and step.role in ("peer", "stranger"):
+            if step.action.name in actions and step.role in OTHERS:
                 asked = {term.name for term in variables_of([step.guard])} - {t.name for t in step.inputs.values()}
                 if step.updates or asked - {"running", "phase", "final"}:
                     return True

@@ -12,9 +12,6 @@ from balloonproof.model.catalogue import ELSEWHERE, RACES, Race, find_races
 from balloonproof.model.engines.races import decide_races
 from balloonproof.model.language import UnknownName
 
-LARGER_HOST_PAGES = {"partial-host-page", "record-forgets-nothing", "record-outlives-element", "record-outlives-reset"}
-"""A trace does not say which guest pages share a host page, so the checker takes each to have its own."""
-
 TRACES = Path(__file__).parent.parent / "traces" / "races"
 
 
@@ -36,7 +33,7 @@ def test_an_entry_names_what_its_system_has(race: Race) -> None:
     assert (race.fix is None) == race.era.startswith("open at")
 
 
-@pytest.mark.parametrize("race", [race for race in RACES if race.name not in LARGER_HOST_PAGES], ids=lambda race: race.name)
+@pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
 def test_the_trace_of_an_entry_is_rejected_for_its_page_and_property(race: Race) -> None:
     path = TRACES / f"{race.name}.trace"
     expect = read_trace(path).header.expect

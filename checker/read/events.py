@@ -58,7 +58,8 @@ class Header:
     """What is known before the first event.
 
     ``observed`` holds event names ("host.hint") and families ("migration.*"): every event of these is in the trace,
-    and any other may have happened unseen. ``without`` names the guards that the recorded system lacked.
+    and any other may have happened unseen. ``without`` names the guards that the recorded system lacked. Sizes are in bytes,
+    `page_size` that of the guest's pages (4096 unless said otherwise), `host_page_size` that of what the host discards at a time.
     """
 
     pages: int | None = None
@@ -69,6 +70,17 @@ class Header:
     without: tuple[str, ...] = ()
     observed: tuple[str, ...] = ()
     expect: Expectation | None = None
+    host_page_size: int | None = None
+
+    @property
+    def pages_in_host_page(self) -> int:
+        """How many guest pages a host page holds; 1 unless it is known to hold more."""
+        return max(1, (self.host_page_size or 0) // (self.page_size or 4096))
+
+    @property
+    def has_host_pages_of_one(self) -> bool:
+        """Is it known that no two guest pages share a host page?"""
+        return self.host_page_size is not None and self.pages_in_host_page == 1
 
     def observes(self, name: str) -> bool:
         """Whether every event of this name is in the trace."""

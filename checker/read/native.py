@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VERSION = 1
 LONG = 4 << 20
 """Bytes of text from which on a trace is read as columns; below, importing numba takes longer than it saves."""
-_QUANTITIES = {"pages": "pages", "page-size": "page_size", "chunk-pages": "chunk_pages"}
+_QUANTITIES = {"pages": "pages", "page-size": "page_size", "chunk-pages": "chunk_pages", "host-page-size": "host_page_size"}
 _HEX_KEYS = frozenset({"id", "current"})
 
 
@@ -236,6 +236,7 @@ def _read_header_line(reader: LineReader, line: Line, after_events: bool) -> Non
     if kind == "guest":
         quantities = (part.split("=") for part in fields["quantities"].split())
         header |= {_QUANTITIES[key]: _number(value) for key, value in quantities}
+        _check_host_page_size(reader, number)
     elif kind == "system":
         header |= {"system": fields["system_name"], "settings": _settings(fields)}
     elif kind in ("without", "observed"):
@@ -245,6 +246,12 @@ def _read_header_line(reader: LineReader, line: Line, after_events: bool) -> Non
         header[kind] = earlier + tuple(names)
     elif kind == "expect":
         header[kind] = _expectation(reader, number, fields)
+
+
+def _check_host_page_size(reader: LineReader, line: int) -> None:
+    size, page_size = reader.header.get("host_page_size"), reader.header.get("page_size") or 4096
+    if isinstance(size, int) and isinstance(page_size, int) and (size == 0 or size % page_size):
+        raise reader.error(line, reader.column("host-page-size="), f"host-page-size={size}", f"a multiple of the page size, {page_size}")
 
 
 def _settings(fields: Mapping[str, str]) -> dict[str, str]:
