@@ -1,73 +1,22 @@
 """How near did a trace come to a known race?
 
-A race has a window: it `opens` when a message is under way, and `closes` when its reader has taken it.  What `strikes` while it is open makes
-the race; what strikes soon after was a near miss.  For each window that opened in the trace, the distance from its close to the first strike
-is measured, in time and in events; the smallest one is the closest approach.  Below zero the strike came first: the race was on.
-
-`RACES` is all that this file knows of the protocol; the rest counts.
+The races of the catalogue have windows (`model.catalogue.windows`): one opens when a message is under way, and closes when its reader has taken it.
+What strikes while it is open makes the race; what strikes soon after was a near miss.  For each window that opened in the trace, the distance from
+its close to the first strike is measured, in time and in events; the smallest one is the closest approach.  Below zero the strike came first: the
+race was on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from balloonproof.checker.neighbours import DEFAULT_CHUNK
+from balloonproof.checker.observe import Vocabulary
 from balloonproof.checker.read import Event, Trace
+from balloonproof.model.catalogue import RACES, Race, Scope, Window
 from balloonproof.model.language import Configuration
-
-_TAKEN_BACK = frozenset({"guest.shrink", "guest.release", "guest.allocate", "guest.write", "guest.dirty"})
-_WRITTEN = frozenset({"guest.write", "guest.dirty"})
-_STARTED = frozenset({"guest.start", "guest.start-reread"})
-
-
-@dataclass(frozen=True)
-class Race:
-    """One race by the events at the ends of its window, and the settings without which it does not exist.
-
-    `scope`: the ends name the same "page"; or the close is about any page of its "chunk", and a window opens only while such a close is due,
-    which `due` makes it; or the window is of one message of the "queue", first in, first out.
-    """
-
-    name: str
-    meaning: str
-    opens: frozenset[str]
-    closes: frozenset[str]
-    strikes: frozenset[str]
-    exists_if: Mapping[str, str]
-    scope: str = "page"
-    due: frozenset[str] = frozenset()
-
-
-RACES = (
-    Race(
-        "lost write",
-        "a hinted page is taken back, and may be written, before the device has read its hint",
-        opens=frozenset({"guest.hint"}),
-        closes=frozenset({"host.hint", "host.drop"}),
-        strikes=_TAKEN_BACK,
-        exists_if={"dirty-log": "manual"},
-    ),
-    Race(
-        "stale start",
-        "a start command is read after the next one has overwritten the buffer that both share",
-        opens=_STARTED,
-        closes=frozenset({"host.start"}),
-        strikes=_STARTED,
-        exists_if={"command-id-buffer": "shared"},
-        scope="queue",
-    ),
-    Race(
-        "late clear",
-        "a page is written after its hint was read, and before the send of another page clears their chunk's log",
-        opens=frozenset({"host.hint"}),
-        closes=frozenset({"migration.arm", "migration.send"}),
-        strikes=_WRITTEN,
-        exists_if={"dirty-log": "manual", "hint-clears-log": "no"},
-        scope="chunk",
-        due=frozenset({"migration.merge", "migration.sync-end"}),
-    ),
-)
+from balloonproof.model.one_page import OnePage
 
 
 @dataclass(frozen=True)
@@ -83,36 +32,58 @@ class Approach:
 
 @dataclass(frozen=True)
 class NearMiss:
-    """One race on one trace: how many windows opened, how many of them were struck, and the closest approach.
+    """One window on one trace: how often it opened, how many openings had both a close and a strike, and the closest approach.
 
-    `exists`: with these settings it is a race; `missing`: event names that the trace would need to show for a measure, if it shows none of them.
+    `races` are the catalogue's that have this window; `takes` says what would have to change before it makes one of them, nothing if it does as things
+    are.  `missing`: what the trace would need to show for a measure and does not.
     """
 
-    race: Race
-    exists: bool
+    window: Window
+    races: tuple[Race, ...]
+    takes: tuple[str, ...]
     opened: int
     measured: int
     closest: Approach | None
     missing: tuple[str, ...] = ()
 
+    @property
+    def exists(self) -> bool:
+        """Is it a race as things are?"""
+        return not self.takes
+
+
+def windows() -> dict[Window, tuple[Race, ...]]:
+    """The catalogue's windows, each with its races."""
+    found: dict[Window, tuple[Race, ...]] = {}
+    for race in RACES:
+        if race.window is not None:
+            found[race.window] = (*found.get(race.window, ()), race)
+    return found
+
 
 def near_misses(trace: Trace, configuration: Configuration) -> list[NearMiss]:
-    """Each race that the system can have, on this trace."""
-    settings = dict(configuration.settings)
-    races = [race for race in RACES if race.exists_if.keys() <= settings.keys()]
-    counters = [_Counter(race, trace.header.chunk_pages or DEFAULT_CHUNK) for race in races]
+    """Each window that the system can have, on this trace."""
+    vocabulary = Vocabulary(OnePage(configuration), trace.header)
+    known = vocabulary.by_event.keys()
+    counters = [
+        _Counter(window, races, trace.header.chunk_pages or DEFAULT_CHUNK, any(map(trace.header.observes, window.closes)))
+        for window, races in windows().items()
+        if all(end & known for end in window.ends) and window.exists_if.keys() <= dict(configuration.settings).keys()
+    ]
     seen: set[str] = set()
     for number, event in enumerate(trace.events):
         kind = kind_of(event)
         seen.add(kind)
+        if not event.pages and vocabulary.is_about_pages(event.name):
+            continue  # the log counts pages and does not say which
         for counter in counters:
             counter.take(number, kind, event)
     found = []
     for counter in counters:
-        race = counter.race
-        missing = tuple(min(ends) for ends in (race.opens, race.closes, race.strikes) if not ends & seen)
-        exists = all(settings[name] == value for name, value in race.exists_if.items())
-        found.append(NearMiss(race, exists, counter.opened, counter.measured, counter.closest, missing))
+        counter.finish()
+        missing = tuple(" or ".join(sorted(end & known)) for end in counter.window.ends if not end & seen)
+        takes = min((race.lacks(configuration) for race in counter.races), key=len)
+        found.append(NearMiss(counter.window, counter.races, tuple(takes), counter.opened, counter.measured, counter.closest, missing))
     return found
 
 
@@ -130,8 +101,8 @@ End = tuple[int, Event]
 
 
 @dataclass
-class _Window:
-    """One opening of a race's window, and what came first of either end."""
+class _Opening:
+    """One opening of a window, and what came first of either end."""
 
     page: int | None
     close: End | None = None
@@ -140,40 +111,50 @@ class _Window:
 
 @dataclass
 class _Counter:
-    """One race's windows in a trace that is being read."""
+    """One kind of window in a trace that is being read; `shows_closes`: no close goes unseen."""
 
-    race: Race
+    window: Window
+    races: tuple[Race, ...]
     chunk: int
+    shows_closes: bool
     opened: int = 0
     measured: int = 0
     closest: Approach | None = None
-    _open: dict[int, list[_Window]] = field(default_factory=dict)
+    _open: dict[int, list[_Opening]] = field(default_factory=dict)
     _due: set[int] = field(default_factory=set)
     _all_due: bool = False
+    _last: End | None = None
 
     def take(self, number: int, kind: str, event: Event) -> None:
-        """Take the next event in: ends of the windows that are open first, then new ones."""
-        race = self.race
-        if kind in race.strikes:
+        """Take the next event in: ends of what is open first, then new openings."""
+        window = self.window
+        self._last = (number, event)
+        if kind in window.strikes:
             self._end("strike", (number, event))
-        if kind in race.closes:
+        if kind in window.closes:
             self._end("close", (number, event))
-            if race.scope == "chunk":
+            if window.scope is Scope.CHUNK:
                 self._settle(event)
-        if kind in race.due:  # what a sync fetches is not lost any more
+        if kind in window.due:  # what a sync fetches is not lost any more
             self._all_due, self._due = True, set()
             self._open.clear()
-        if kind in race.opens:
+        if kind in window.opens:
             for key, page in self._keys(event):
-                if race.scope != "chunk" or (self._all_due and key // self.chunk not in self._due):
+                if window.scope is not Scope.CHUNK or (self._all_due and key // self.chunk not in self._due):
                     self.opened += 1
-                    windows = self._open.setdefault(key, [])
-                    if race.scope != "queue":
-                        windows.clear()
-                    windows.append(_Window(page))
+                    kept = [one for one in self._open.get(key, ()) if window.scope is Scope.QUEUE or one.strike is not None]
+                    self._open[key] = [*kept, _Opening(page)]
+
+    def finish(self) -> None:
+        """The trace ends; what was struck and has not closed is closed now, if its close would have been seen."""
+        if self.shows_closes and self._last is not None and self.window.scope is not Scope.CHUNK:
+            for openings in self._open.values():
+                for one in openings:
+                    if one.strike is not None and one.close is None:
+                        self._measure(one, self._last, one.strike)
 
     def _keys(self, event: Event) -> Iterator[tuple[int, int | None]]:
-        if self.race.scope == "queue":
+        if self.window.scope in (Scope.QUEUE, Scope.SPAN):
             yield 0, None
         else:
             for first, count in event.pages:
@@ -186,26 +167,30 @@ class _Counter:
             self._due.update(range(first // self.chunk, (first + count - 1) // self.chunk + 1))
 
     def _end(self, end: str, at: End) -> None:
-        for key, window in list(self._ended(end, at[1])):
-            if getattr(window, end) is None:
-                setattr(window, end, at)
-                if window.close is not None and window.strike is not None:
-                    self._measure(window, window.close, window.strike)
-                    self._open[key].remove(window)
+        for key, one in list(self._ended(end, at[1])):
+            if getattr(one, end) is None:
+                setattr(one, end, at)
+                if one.close is not None and one.strike is not None:
+                    self._measure(one, one.close, one.strike)
+                    self._open[key].remove(one)
 
-    def _ended(self, end: str, event: Event) -> Iterator[tuple[int, _Window]]:
-        """The open windows that an event ends."""
-        if self.race.scope == "queue":
-            waiting = [window for window in self._open.get(0, ()) if getattr(window, end) is None]
-            yield from ((0, window) for window in (waiting[:1] if end == "close" else waiting))
-        elif self.race.scope == "chunk" and end == "close":
+    def _ended(self, end: str, event: Event) -> Iterator[tuple[int, _Opening]]:
+        """What an event ends; a message that is read is the first of those that wait."""
+        scope = self.window.scope
+        if scope is Scope.CHUNK and end == "close":
             chunks = {chunk for first, count in event.pages for chunk in range(first // self.chunk, (first + count - 1) // self.chunk + 1)}
-            yield from ((key, window) for key, windows in self._open.items() if key // self.chunk in chunks for window in windows)
+            keys = [key for key in self._open if key // self.chunk in chunks]
+        elif scope is Scope.PAGE and not event.pages:
+            keys = list(self._open)
         else:
-            yield from ((key, window) for key, _ in self._keys(event) for window in self._open.get(key, ()))
+            keys = [key for key, _ in self._keys(event) if key in self._open]
+        for key in keys:
+            waiting = [one for one in self._open[key] if getattr(one, end) is None]
+            for one in waiting[:1] if end == "close" and scope in (Scope.PAGE, Scope.QUEUE) else waiting:
+                yield key, one
 
-    def _measure(self, window: _Window, close: End, strike: End) -> None:
+    def _measure(self, one: _Opening, close: End, strike: End) -> None:
         self.measured += 1
-        found = Approach(strike[1].time - close[1].time, strike[0] - close[0], close[1], strike[1], window.page)
+        found = Approach(strike[1].time - close[1].time, strike[0] - close[0], close[1], strike[1], one.page)
         if self.closest is None or (found.nanoseconds, found.events) < (self.closest.nanoseconds, self.closest.events):
             self.closest = found

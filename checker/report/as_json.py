@@ -199,11 +199,12 @@ def near_misses_json(found: Sequence[tuple[str, Sequence[NearMiss]]]) -> dict[st
         "traces": [
             {
                 "name": name,
-                "races": [
+                "windows": [
                     {
-                        "race": item.race.name,
-                        "meaning": item.race.meaning,
-                        "exists": item.exists,
+                        "window": item.window.name,
+                        "meaning": item.window.meaning,
+                        "races": [race.name for race in item.races],
+                        "takes": list(item.takes),
                         "opened": item.opened,
                         "measured": item.measured,
                         "closest": _approach_json(item.closest) if item.closest is not None else None,

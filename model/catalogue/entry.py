@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from balloonproof.model.catalogue.windows import Window
 from balloonproof.model.language import Configuration, UnknownName
 
 
@@ -15,7 +16,7 @@ class Race:
     `settings` and `without` make the configuration that violates `violates`.  `fix` says what ends it: "guards" (those in `without` back in force), a
     mapping of settings, or None for a race that is open: then the single changes that would close it are computed, not written here.
     `commits` are QEMU's unless they say otherwise; `era` is when it is, or was, in released software.  `listed` is its id in the facts'
-    lists, empty for races that were found here.
+    lists, empty for races that were found here.  `window` is where in time it happens, None for a rule that is missing at any time.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Race:
     settings: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     fix: str | Mapping[str, str] | None = "guards"
+    window: Window | None = None
 
     def broken(self) -> Configuration:
         """The configuration that has the race."""
@@ -44,6 +46,15 @@ class Race:
         changes = {} if isinstance(self.fix, str) else self.fix
         kept = self.without if not isinstance(self.fix, str) else ()
         return find_system(self.system).configure({**self.settings, **changes}, kept)
+
+    def lacks(self, configuration: Configuration) -> list[str]:
+        """What has to change in a configuration, of any system, before its window makes this race; nothing if it does already."""
+        settings = dict(configuration.settings)
+        needed = self.window.exists_if if self.window is not None else {}
+        values = [f"{name}={' or '.join(values)}" for name, values in needed.items() if settings.get(name) not in values]
+        fixes = self.fix if isinstance(self.fix, Mapping) else {}
+        fixed = [f"not {name}={value}" for name, value in fixes.items() if name not in needed and settings.get(name, value) == value]
+        return [*values, *fixed, *(f"without {guard}" for guard in self.without if configuration.keeps(guard))]
 
 
 def find_races(races: Sequence[Race], names: Iterable[str]) -> list[Race]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from balloonproof.model.catalogue import windows
 from balloonproof.model.catalogue.entry import Race
 
 LOST = "no-page-lost"
@@ -61,6 +62,7 @@ PRECOPY = (
         "tcg-late-store",
         "TCG sets the dirty bit before the store; a sync in between takes the bit, and the page is read before the store.",
         "precopy", LOST, "up to 4.1", "fixed by 9458a9a1df (4.2)", "D9", {"dirty-log": "tcg"}, ("sync-waits-for-stores",),
+        window=windows.UNFINISHED_STORE,
     ),
     Race(
         "tcg-tlb-not-reset",
@@ -81,11 +83,13 @@ PRECOPY = (
         "slot-removal",
         "A vCPU writes between the last fetch of a slot's log and the deletion of the slot.",
         "precopy", LOST, "open at HEAD, said in a comment", "kvm_set_phys_mem", "D14", {"memslot-removal": "vcpus-run"}, fix=None,
+        window=windows.SLOT_REMOVAL,
     ),
     Race(
         "multifd-two-channels",
         "A page is handed to two channels in two rounds without a flush between them, and the older content arrives last.",
         "precopy", LOST, "rule of multifd", "multifd_ram_flush_and_sync", "", {"multifd": "yes"}, ("flush-channels-each-round",),
+        window=windows.TWO_CHANNELS,
     ),
 )  # fmt: skip
 
@@ -97,36 +101,43 @@ HINTING = (
         "lost-write",
         "A hinted page is taken back and rewritten before the device reads its hint, which then clears the only trace of the write.",
         "hinting", LOST, "open at HEAD, since 6.1, reproduced", "3143577d6a", "H1", fix=None,
+        window=windows.LOST_WRITE,
     ),
     Race(
         "stale-start",
         "A start command of an earlier round is read late, from the buffer that now holds the current id, and its old hints are accepted.",
         "hinting", LOST, "open at HEAD, since 4.0, reproduced", "Linux 86a559787e6f", "R1", {"dirty-log": "get-and-clear"}, fix=None,
+        window=windows.STALE_START,
     ),
     Race(
         "stale-start-ring",
         "The same with the dirty ring.",
         "hinting", LOST, "open at HEAD", "Linux 86a559787e6f", "R1", {"dirty-log": "ring"}, fix=None,
+        window=windows.STALE_START,
     ),
     Race(
         "stale-start-early-ack",
         "The same where only the shrinker waits for the device: pages released at DONE still have stale hints queued.",
         "hinting", LOST, "a weaker form of the 2026 proposal", "HINT_WAIT_ON_ACK", "", {"release-waits-for-ack": "early"}, fix={"release-waits-for-ack": "yes"},
+        window=windows.STALE_START,
     ),
     Race(
         "late-clear",
         "A page is rewritten after its hint was consumed, while the kernel's bit is still set; the send of another page of the chunk clears it.",
         "hinting", LOST, "4.1 to 6.0", "ended by 3143577d6a (6.1)", "", {**ACK, "hint-clears-log": "no"}, fix={"hint-clears-log": "yes"},
+        window=windows.LATE_CLEAR,
     ),
     Race(
         "hints-during-sync",
         "Hints are taken while the log is fetched, and clear what the sync has just found.",
         "hinting", LOST, "rule of the feature", "c13c4153f7 (4.0)", "B3", OWN_ID, ("stop-before-sync",),
+        window=windows.HINT_IN_SYNC,
     ),
     Race(
         "unrequested-start",
         "A guest starts hinting with the last id although nothing was requested, after the sync and before the next id.",
         "hinting", LOST, "4.0 to 5.0", "fixed by 20a4da0f23 (5.1)", "B8", OWN_ID, ("start-only-when-requested",),
+        window=windows.START_BEFORE_ID,
     ),
     Race(
         "any-id-starts",
@@ -142,6 +153,7 @@ HINTING = (
         "device-runs-on",
         "The balloon's iothread goes on while the VM is stopped, and writes its used ring after the final sync.",
         "hinting", LOST, "rule of the feature", "c13c4153f7 (4.0): block_iothread", "B3", OWN_ID, ("block-when-stopped",),
+        window=windows.DEVICE_RUNS_ON,
     ),
     Race(
         "never-done",
@@ -164,6 +176,7 @@ BALLOON = (
         "deflate-before-inflate",
         "A page is deflated and used while its inflate request is still queued; the device then discards it.",
         "balloon", "host-keeps-content", "rule of the spec", "virtio-spec: MUST NOT deflate before the inflate ack", "", {}, ("inflate-before-deflate",),
+        window=windows.EARLY_DEFLATE,
     ),
     Race(
         "partial-host-page",
@@ -190,6 +203,7 @@ BALLOON = (
         "discard-while-pinned",
         "Memory that an assigned device has pinned is discarded: after a deflate vCPU and device see different pages.",
         "balloon", "host-keeps-content", "up to 3.0", "fixed by c65ee43315, 238e917285 (3.1)", "I3", {}, ("inhibit-while-pinned",),
+        window=windows.DISCARD_WHILE_PINNED,
     ),
     Race(
         "inhibitor-is-a-flag",
@@ -200,6 +214,7 @@ BALLOON = (
         "kexec-without-reset",
         "Another kernel takes over while the device still has requests of the old one.",
         "balloon", "host-keeps-content", "Linux before virtio_dev_shutdown", "Linux virtio_dev_shutdown", "4.7", {}, ("reset-before-kexec",),
+        window=windows.KEXEC,
     ),
 )  # fmt: skip
 
@@ -208,11 +223,13 @@ REPORTING = (
         "report-without-isolation",
         "A page is reported while it stays on the free list, and is allocated before the device discards it.",
         "reporting", "host-keeps-content", "rule of the feature", "Linux __isolate_free_page", "", {}, ("isolate-while-reported",),
+        window=windows.ALLOCATED_WHILE_REPORTED,
     ),
     Race(
         "report-without-answer",
         "A reported page is given back before the host has answered.",
         "reporting", "host-keeps-content", "rule of the feature", "Linux virtballoon_free_page_report", "", {}, ("put-back-waits-for-answer",),
+        window=windows.EARLY_PUT_BACK,
     ),
     Race(
         "poison-not-reported",
@@ -238,27 +255,32 @@ SKIPPING = (
         "filter-forgets-device-writes",
         "The filter takes listed pages out of the bitmap in which device writes are marked as well: one made since the listing is forgotten.",
         "free-page-bitmap", LOST, "RFC of 2016", "Liang Li, 2016-03-03, patch 3", "7.1", fix={"filters": "bitmap"},
+        window=windows.LISTED_THEN_DMA,
     ),
     Race(
         "list-before-log",
         "The guest is asked for its free pages before the dirty log is on.",
         "free-page-bitmap", LOST, "rule that the thread of 2016 came to", "D. Gilbert, 2016-03", "7.1", {"filters": "bitmap"}, ("log-before-request",),
+        window=windows.LISTED_THEN_TAKEN,
     ),
     Race(
         "list-of-earlier-migration",
         "The answer to a request of a cancelled migration filters the next one.",
         "free-page-bitmap", LOST, "proposal of 2016", "ours", "",
         {"filters": "bitmap", "dirty-log": "get-and-clear", "asks": "each-round", "waits-for-answer": "no"}, ("answer-of-this-migration",),
+        window=windows.LISTED_THEN_TAKEN,
     ),
     Race(
         "skip-while-deflate-waits",
         "A guest that need not wait uses a deflated page while its bit is still set; suspending the skip while the request is handled does not help.",
         "balloon-skip", LOST, "patch of 2016", "Jitendra Kolhe, 2016-03-28", "7.2", {"deflate-waits-for-ack": "no"}, fix={"suspended": "while-queued"},
+        window=windows.SKIPPED_WHILE_DEFLATING,
     ),
     Race(
         "one-bitmap-for-both",
         "Listed pages are entered into the balloon bitmap, and no deflate ever clears their bits.",
         "combined", LOST, "never built", "ours", "", {"sets": "one-bitmap"}, fix={"sets": "separate"},
+        window=windows.LISTED_THEN_TAKEN,
     ),
 )  # fmt: skip
 
@@ -272,6 +294,7 @@ POSTCOPY = (
         "inflate-in-postcopy",
         "The destination discards a page that has arrived; the next fault asks for a page that was sent already.",
         "postcopy", "no-fault-hangs", "up to 2.4", "fixed by 371ff5a3f0 (2.5), d24f31db3b (5.1)", "I1, I5", {}, ("inhibit-in-postcopy",),
+        window=windows.DISCARD_IN_POSTCOPY,
     ),
     Race(
         "kept-stale-copies",
@@ -282,11 +305,13 @@ POSTCOPY = (
         "sync-in-postcopy",
         "A sync during post-copy finds an old mark; the page is sent again over what the guest has made of it.",
         "postcopy", "host-keeps-content", "up to 2.4", "fixed by 663e6c1df8 (2.5)", "D12", {}, ("no-sync-in-postcopy",),
+        window=windows.SYNC_IN_POSTCOPY,
     ),
     Race(
         "lost-on-the-wire",
         "The connection breaks with a page on the wire, whose bit is clear at the source.",
         "postcopy", "no-fault-hangs", "rule of post-copy recovery", "ram_dirty_bitmap_reload", "", {}, ("reload-bitmap-on-recovery",),
+        window=windows.ON_THE_WIRE,
     ),
 )  # fmt: skip
 
@@ -295,6 +320,7 @@ SNAPSHOTS = (
         "discard-in-snapshot",
         "A page in use at the snapshot's moment is freed, inflated and discarded, and saved as zeros.",
         "snapshot", "snapshot-is-right", "while 6.0 was made", "fixed by 1a8e44a89f (6.0)", "I7", {}, ("inhibit-in-snapshot",),
+        window=windows.DISCARD_IN_SNAPSHOT,
     ),
     Race(
         "unpopulated-not-protected",
@@ -305,6 +331,7 @@ SNAPSHOTS = (
         "flushed-too-late",
         "A page is handed over by reference and let go before the stream has read it.",
         "snapshot", "snapshot-is-right", "rule of the feature", "278e2f551a (6.0): qemu_fflush", "2.5", {}, ("flush-before-let-go",),
+        window=windows.LET_GO_BEFORE_FLUSH,
     ),
     Race(
         "written-past-protection",
@@ -316,18 +343,21 @@ SNAPSHOTS = (
         "Firecracker discards a hinted page that the guest has taken back and written.",
         "firecracker", "host-keeps-content", "open, said in its documentation", "Firecracker PR 5491; lore 20260119154236.39412-1", "6.2",
         fix={"release-waits-for-ack": "yes"},
+        window=windows.DISCARDED_BY_HINT,
     ),
     Race(
         "look-then-discard",
         "The documented workaround looks whether a page was written and discards it later; the write comes in between.",
         "firecracker", "host-keeps-content", "documented workaround", "ours", "6.2", {"written-pages": "looked-up", "command-id-buffer": "per-round"},
         fix={"written-pages": "locked"},
+        window=windows.LOOKED_THEN_WRITTEN,
     ),
     Race(
         "device-runs-on-while-saving",
         "The paused VM's device goes on with its queue while the snapshot is written.",
         "firecracker", "host-keeps-content", "reproduced by e2b", "e2b infra PR 2552, 3001", "6.3",
         {"release-waits-for-ack": "yes"}, ("pause-quiesces-device",),
+        window=windows.QUEUE_WHILE_SAVING,
     ),
     Race(
         "old-page-after-discard",
