@@ -186,6 +186,7 @@ class State(Record):
     running = Field(bool, True, "the vCPUs run and the devices are not blocked")
     final = Field(bool, False, "the VM was stopped to switch over")
     send = Field(Send, Send.IDLE, "progress of the page being sent; not idle: the migration thread holds bitmap_mutex")
+    sends_go_on = Field(bool, False, "the sync under way is the throttle timer's: the migration thread goes on sending beside it")
     hinting = Field(Hinting, Hinting.STOP, "free_page_hint_status of the balloon device")
     log_stopped = Field(bool, False, "someone else switched the dirty log off")
     snapshot = Field(Snapshot, Snapshot.NONE, "where the snapshot is")

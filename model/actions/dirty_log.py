@@ -10,7 +10,7 @@ The dirty ring and TCG notice only the first write to a page; what arms the page
 from __future__ import annotations
 
 from balloonproof.model.language import Actor, action, require
-from balloonproof.model.state import Chunk, Page, Phase, State
+from balloonproof.model.state import Chunk, Page, Phase, Send, State
 from balloonproof.model.terms import TRUE, Term, implies
 
 
@@ -98,7 +98,7 @@ def fetch(s: State) -> None:
 @action(Actor.MIGRATION, event="migration.merge", source="QEMU ramblock_sync_dirty_bitmap, clear_bmap_set (under bitmap_mutex)")
 def merge(s: State) -> None:
     """Second half of a sync: move QEMU's dirty memory into the migration's bitmap; every chunk's log is due for a clear, TCG's TLBs are reset."""
-    require(s.phase == Phase.MERGE)
+    require(s.phase == Phase.MERGE, s.send == Send.IDLE)
     for page in s.pages:
         if s.keeps("sync-waits-for-stores"):
             require(~page.store_begun)

@@ -1,6 +1,8 @@
 """QEMU's migration thread: sync, send, switch over (migration/ram.c, migration/migration.c).
 
-A sync runs under the BQL with its notifier calls before and after it, so no management command falls between them.
+A sync runs under the BQL with its notifier calls before and after it, so no management command falls between them.  The migration thread sends without
+the BQL, a batch of pages at a time under bitmap_mutex (63268c4970, 6.1).  Its own syncs come between two batches; the throttle timer's run in the main
+loop (52ac968ab2, 9.2) and wait for the mutex only to merge, so a page can be on its way through the other steps of a sync.
 """
 
 from __future__ import annotations
@@ -10,6 +12,13 @@ from balloonproof.model.actions.dirty_log import clear_chunk
 from balloonproof.model.actions.free_page_bitmap import request_meets_sync
 from balloonproof.model.language import Actor, action, require
 from balloonproof.model.state import Hinting, Page, Phase, Send, State
+from balloonproof.model.terms import Term, disj
+
+
+def may_send(s: State) -> Term:
+    """The migration thread takes up pages: in a round, and beside a sync of the throttle timer's."""
+    in_sync = disj(*(s.phase == phase for phase in (Phase.BEFORE_SYNC, Phase.FETCH, Phase.MERGE, Phase.AFTER_SYNC)))
+    return (s.phase == Phase.ROUND) | (s.sends_go_on & in_sync)
 
 
 @action(Actor.MIGRATION, event="migration.stop-hints", source="QEMU PRECOPY_NOTIFY_BEFORE_BITMAP_SYNC: virtio_balloon_free_page_stop")
@@ -32,6 +41,7 @@ def request_hints(s: State) -> None:
             require(s.queue.is_empty())
         s.issue_command_id()
         s.hinting = Hinting.REQUESTED
+    s.sends_go_on = False
     s.phase = Phase.ROUND
 
 
@@ -48,7 +58,8 @@ def finish_hints(s: State) -> None:
 def arm_log(s: State, page: Page) -> None:
     """Sending a dirty page, 1: clear its chunk's log if that is due, so that a write from now on is seen."""
     if s.keeps("clear-log-before-read"):
-        require(s.phase == Phase.ROUND, s.send == Send.IDLE, page.dirty)
+        require(may_send(s), s.send == Send.IDLE, page.dirty)
+        require_turn(s, page)
         s.begin_send(page)
     else:
         require(s.send == Send.READ, s.sent_page == page)
@@ -75,7 +86,7 @@ def read_page(s: State, page: Page) -> None:
         require(s.send == Send.CLEARED, s.sent_page == page)
         s.send = Send.IDLE
     else:
-        require(s.phase == Phase.ROUND, s.send == Send.IDLE, page.dirty)
+        require(may_send(s), s.send == Send.IDLE, page.dirty)
         s.begin_send(page)
         s.send = Send.READ
     page.copied = True
@@ -113,18 +124,32 @@ def require_no_store_begun(s: State) -> None:
         require(~page.store_begun)
 
 
-def require_channels_flushed(s: State) -> None:
-    """Nothing of this round is left in a multifd channel (multifd_ram_flush_and_sync)."""
-    for page in s.pages:
-        require(~page.in_channel, ~page.in_flight, ~page.in_flight_old)
+def is_in_channels(page: Page) -> Term:
+    """Multifd: a content of the page is in a channel or on its way."""
+    return page.in_channel | page.in_flight | page.in_flight_old
 
 
-@action(Actor.MIGRATION, event="migration.end-round", source="QEMU ram_state_pending_sync; cpu_throttle_dirty_sync_timer_tick (52ac968ab2, 9.2)")
-def end_round(s: State) -> None:
-    """Go for another sync; it may come in the middle of a round."""
-    require(s.phase == Phase.ROUND, s.send == Send.IDLE, ~s.final)
+def require_turn(s: State, page: Page) -> None:
+    """A page's next turn comes in another pass through memory, before which multifd's channels are flushed (find_dirty_block; no sync flushes them)."""
     if s.keeps("flush-channels-each-round"):
-        require_channels_flushed(s)
+        require(~is_in_channels(page))
+
+
+@action(Actor.MIGRATION, event="migration.end-round", source="QEMU ram_state_pending_sync, from migration_iteration_run")
+def end_round(s: State) -> None:
+    """The migration thread goes for another sync: when little is left to send, so in the middle of a pass through memory too."""
+    require(s.phase == Phase.ROUND, s.send == Send.IDLE, ~s.final)
+    s.phase = Phase.BEFORE_SYNC
+
+
+@action(Actor.MIGRATION, event="migration.sync-by-timer", source="QEMU cpu_throttle_dirty_sync_timer_tick (52ac968ab2, 9.2), in the main loop")
+def begin_timed_sync(s: State) -> None:
+    """Auto-converge: a timer syncs while the migration thread goes on sending.  Not in QEMU's first round; here in any, which only allows more.
+
+    Its clock (QEMU_CLOCK_VIRTUAL_RT) stands still while the VM is stopped.
+    """
+    require(s.is_set("mid-round-sync", "yes"), s.phase == Phase.ROUND, s.running)
+    s.sends_go_on = True
     s.phase = Phase.BEFORE_SYNC
 
 
@@ -132,8 +157,6 @@ def end_round(s: State) -> None:
 def stop_vm(s: State) -> None:
     """Stop the VM, which blocks the balloon's iothread too, and sync a last time."""
     require(s.phase == Phase.ROUND, s.send == Send.IDLE, ~s.final)
-    if s.keeps("flush-channels-each-round"):
-        require_channels_flushed(s)
     require_no_store_begun(s)
     s.running = False
     s.final = True
@@ -142,9 +165,8 @@ def stop_vm(s: State) -> None:
 
 @action(Actor.MIGRATION, event="migration.complete", source="QEMU ram_save_complete")
 def complete(s: State) -> None:
-    """Every dirty page has been sent: the destination takes over."""
+    """Every dirty page has been sent, and multifd's channels are empty: the destination takes over."""
     require(s.phase == Phase.ROUND, s.send == Send.IDLE, s.final)
-    require_channels_flushed(s)
     for page in s.pages:
-        require(~page.dirty | leave_out(s, page))
+        require(~page.dirty | leave_out(s, page), ~is_in_channels(page))
     s.phase = Phase.COMPLETED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from balloonproof.model.actions import balloon_device, balloon_driver
+from balloonproof.model.actions import balloon_device, balloon_driver, migration
 from balloonproof.model.language import Guard, Setting, System
 from balloonproof.model.properties import (
     HINT_SKIPS_PAGE,
@@ -67,8 +67,8 @@ HINTING = System(
     "hinting",
     "Free page hinting over pre-copy: VIRTIO_BALLOON_F_FREE_PAGE_HINT as QEMU and Linux run it.",
     frozenset({"hinting"}),
-    precopy.ACTIONS + ACTIONS,
-    precopy.SETTINGS + SETTINGS,
+    (*precopy.ACTIONS, migration.begin_timed_sync, *ACTIONS),
+    (*precopy.SETTINGS, precopy.MID_ROUND_SYNC, *SETTINGS),
     precopy.GUARDS + GUARDS,
     (NO_PAGE_LOST, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, HINT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE, HINTED_PAGES_COME_BACK),
     safe=(("release-waits-for-ack", "yes"),),

@@ -42,6 +42,7 @@ MORE_ACTIONS = (
     dirty_log.stop_log,
     dirty_log.begin_slot_removal,
     dirty_log.delete_slot,
+    migration.begin_timed_sync,
     migration.channel_read,
     migration.channel_deliver,
     migration.channel_deliver_old,
@@ -58,7 +59,14 @@ SETTINGS = (
     Setting("initially-set", ("yes", "no"), "with manual protection, all bits start set (KVM_DIRTY_LOG_INITIALLY_SET, QEMU 5.1)"),
 )
 
+MID_ROUND_SYNC = Setting(
+    "mid-round-sync",
+    ("no", "yes"),
+    "only the migration thread syncs, between two sends; or, with auto-converge, a timer in the main loop too, beside the sends (QEMU 52ac968ab2, 9.2)",
+)
+
 MORE_SETTINGS = (
+    MID_ROUND_SYNC,
     Setting("multifd", ("no", "yes"), "pages are handed to channels, which read them later and in any order (QEMU migration/multifd.c)"),
     Setting(
         "memslot-removal",

@@ -7,6 +7,7 @@ the discards.  At HEAD the whole is refuted by the race that refutes `hinting`; 
 
 from __future__ import annotations
 
+from balloonproof.model.actions import migration
 from balloonproof.model.language import Setting, System
 from balloonproof.model.properties import (
     DESTINATION_IS_RIGHT,
@@ -23,6 +24,7 @@ from balloonproof.model.systems import balloon, hinting, postcopy, precopy, repo
 
 SETTINGS = (
     *precopy.SETTINGS,
+    precopy.MID_ROUND_SYNC,
     *hinting.SETTINGS,
     *balloon.SETTINGS,
     Setting("postcopy-ram", ("no", "yes"), "the migration capability: the migration may switch to post-copy, and drives no hints"),
@@ -32,7 +34,7 @@ QEMU = System(
     "qemu",
     "QEMU HEAD with Linux HEAD, all features at once.",
     frozenset({"balloon", "hinting", "reporting", "postcopy"}),
-    precopy.ACTIONS + balloon.ACTIONS + hinting.ACTIONS + reporting.ACTIONS + postcopy.ACTIONS,
+    (*precopy.ACTIONS, migration.begin_timed_sync, *balloon.ACTIONS, *hinting.ACTIONS, *reporting.ACTIONS, *postcopy.ACTIONS),
     SETTINGS,
     precopy.GUARDS
     + balloon.GUARDS
