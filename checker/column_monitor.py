@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from balloonproof.checker import class_loops as classes
 from balloonproof.checker import follow_loops as loops
 from balloonproof.checker.automaton import IMPOSSIBLE
 from balloonproof.checker.monitor import CHECKPOINTS, PageMonitor, Places
@@ -25,6 +26,8 @@ Letter = tuple[Meaning, str, bool]
 """What may happen to a set: an event's meaning, for a page in this role, inside a sync or not."""
 
 _FIRST_CLASSES, _FIRST_LETTERS, _FIRST_SETS = 1 << 12, 64, 1 << 10
+_KNOWN_CLASSES = 1 << 12
+"""Of so many classes (the first ones) it is remembered where their pages go."""
 
 
 class ColumnMonitor(PageMonitor):
@@ -36,7 +39,7 @@ class ColumnMonitor(PageMonitor):
         self.event_counts: Counter[str] = Counter()
         self.stopped: Event | None = None
         self.pages = np.zeros(pages, dtype=np.int32)
-        self.state = np.zeros(12, dtype=np.int64)
+        self.state = np.zeros(14, dtype=np.int64)
         self.sets, self.groups, self.forward, self.roots = (np.zeros(_FIRST_CLASSES, dtype=np.int32) for _ in range(4))
         self.members = np.zeros(_FIRST_CLASSES, dtype=np.int64)
         self.stamps = np.zeros(_FIRST_CLASSES + 1, dtype=np.int64)
@@ -44,6 +47,7 @@ class ColumnMonitor(PageMonitor):
         chunks = -(-pages // self.neighbours.chunk)
         self.chunk_groups, self.marks = np.zeros(chunks, dtype=np.int32), np.zeros(chunks + 2, dtype=np.int64)
         self.next_set = np.full((_FIRST_LETTERS, _FIRST_SETS), -1, dtype=np.int32)
+        self.moves, self.idle = np.zeros((_FIRST_LETTERS, _KNOWN_CLASSES), dtype=np.int64), np.zeros(_FIRST_LETTERS, dtype=np.int64)
         self.letters: list[Letter] = []
         self._letter_numbers: dict[object, int] = {}
         self.wanted = np.zeros((loops.MOST_WANTED, 2), dtype=np.int32)
@@ -52,7 +56,7 @@ class ColumnMonitor(PageMonitor):
         self.plans = np.zeros((0, 8), dtype=np.int32)
         # All pages are of one class in the beginning.
         self.sets[0], self.members[0] = self.automaton.initial(), pages
-        self.state[loops.CLASSES] = self.state[loops.ROOTS] = 1
+        self.state[classes.CLASSES] = self.state[classes.ROOTS] = 1
         self._regroup()
 
     # ------------------------------------------------------------------------------------------------------ following
@@ -61,14 +65,16 @@ class ColumnMonitor(PageMonitor):
         """Follow the events of a batch; up to the start of post-copy, which is then in `stopped`."""
         if batch.kinds_seen is not self._kinds:
             self._kinds, self._examples = batch.kinds_seen, {}
-            self.plans = np.full((len(batch.kinds_seen.totals), 8), loops.UNKNOWN, dtype=np.int32)
+            self.plans = np.zeros((0, 8), dtype=np.int32)
+        more = len(batch.kinds_seen.kinds) - len(self.plans)
+        self.plans = np.concatenate([self.plans, np.full((more, 8), loops.UNKNOWN, dtype=np.int32)])
         state = self.state
-        state[loops.EVENT] = 0
+        state[classes.EVENT] = 0
         while self.stopped is None:
             reason = self._run(batch.kinds, batch.range_ends, batch.firsts, batch.counts)
             if reason == loops.DONE:
                 break
-            number = int(state[loops.EVENT])
+            number = int(state[classes.EVENT])
             if reason == loops.UNKNOWN_KIND:
                 self._plan(int(batch.kinds[number]))
             elif reason == loops.MISSING:
@@ -79,18 +85,18 @@ class ColumnMonitor(PageMonitor):
                 self._ask(batch, number)
             else:
                 self._impossible_here(batch, number)
-        self._count(batch.kinds[: int(state[loops.EVENT]) + (self.stopped is not None)])
-        self.completed = bool(state[loops.COMPLETED])
-        self.in_sync = bool(state[loops.IN_SYNC])
+        self._count(batch.kinds[: int(state[classes.EVENT]) + (self.stopped is not None)])
+        self.completed = bool(state[classes.COMPLETED])
+        self.in_sync = bool(state[classes.IN_SYNC])
 
     @property
     def position(self) -> int:
         """How many events of the batch have been followed."""
-        return int(self.state[loops.EVENT])
+        return int(self.state[classes.EVENT])
 
     def _run(self, kinds: NDArray[np.int32], range_ends: NDArray[np.int64], firsts: NDArray[np.int64], counts: NDArray[np.int64]) -> int:
         return loops.follow(
-            kinds, range_ends, firsts, counts, self.plans, self.next_set, self.state, self.wanted, self.neighbours.chunk,
+            kinds, range_ends, firsts, counts, self.plans, self.next_set, self.moves, self.idle, self.state, self.wanted, self.neighbours.chunk,
             self.pages, self.sets, self.groups, self.forward, self.members, self.roots, self.slots, self.chunk_groups, self.marks, self.stamps,
         )  # fmt: skip
 
@@ -143,11 +149,12 @@ class ColumnMonitor(PageMonitor):
             self.letters.append((meaning, role, in_sync))
             if len(self.letters) > len(self.next_set):
                 self.next_set = np.concatenate([self.next_set, np.full_like(self.next_set, -1)])
+                self.moves, self.idle = (np.concatenate([known, np.zeros_like(known)]) for known in (self.moves, self.idle))
         return self._letter_numbers[key]
 
     def _fill(self) -> None:
         """Asks the automaton for the entries that the loop needs."""
-        for letter, number in set(map(tuple, self.wanted[: int(self.state[loops.WANTED])].tolist())):
+        for letter, number in set(map(tuple, self.wanted[: int(self.state[classes.WANTED])].tolist())):
             meaning, role, in_sync = self.letters[letter]
             after = self.automaton.after(number, meaning, role, in_sync)
             self._know_sets()
@@ -161,11 +168,11 @@ class ColumnMonitor(PageMonitor):
     def _ask(self, batch: Batch, number: int) -> None:
         """An event before which something has to be done: judged, remembered, or not followed at all."""
         event = batch.event(number)
-        self.state[loops.ASKED] = 1
+        self.state[classes.ASKED] = 1
         if event.name == FOLLOWED_UP_TO:
             self.stopped = event
         elif event.name == "trace.dropped":
-            self.sets[self.roots[: int(self.state[loops.ROOTS])]] = self.automaton.everything()
+            self.sets[self.roots[: int(self.state[classes.ROOTS])]] = self.automaton.everything()
             self._know_sets()
             self._regroup()
         elif event.name == "memory.differs":
@@ -180,11 +187,11 @@ class ColumnMonitor(PageMonitor):
     def _impossible_here(self, batch: Batch, number: int) -> None:
         """Some pages cannot have seen this event: say so, and let the loop go on."""
         state, event = self.state, batch.event(number)
-        self.in_sync = bool(state[loops.IN_SYNC])
+        self.in_sync = bool(state[classes.IN_SYNC])
         plan = self.plans[batch.kinds[number]]
         own, peer, stranger = (int(plan[loops.LETTERS + 2 * place + self.in_sync]) for place in range(3))
-        if state[loops.STAGE] == loops.NAMED:
-            at = int(state[loops.RANGE])
+        if state[classes.STAGE] == loops.NAMED:
+            at = int(state[classes.RANGE])
             self._say_impossible(event, own, self.places(range(int(batch.firsts[at]), int(batch.firsts[at] + batch.counts[at]))))
         elif plan[loops.OPERATION] == loops.EVERYWHERE:
             self._say_impossible(event, own, self.places())
@@ -193,40 +200,42 @@ class ColumnMonitor(PageMonitor):
             for role, where in self.neighbours.parts(self.page_count, event.pages, is_statement=False):
                 if role in letters:
                     self._say_impossible(event, letters[role], self.places(where=where))
-        state[loops.ALLOWED] = 1
+        state[classes.ALLOWED] = 1
 
     def _say_impossible(self, event: Event, letter: int, places: Places) -> None:
         bad = {number for number in self.numbers_in_use() if number != IMPOSSIBLE and self.next_set[letter, number] == IMPOSSIBLE}
         self.say_impossible(event, places, bad)
 
     def numbers_in_use(self) -> list[int]:
-        live = self.roots[: int(self.state[loops.ROOTS])]
+        live = self.roots[: int(self.state[classes.ROOTS])]
         return sorted(set(self.sets[live[self.members[live] > 0]].tolist()))
 
     def numbers(self, pages: slice) -> NDArray[np.int32]:
-        classes = self.pages[pages]
-        known = np.arange(int(self.state[loops.CLASSES]), dtype=np.int32)
+        known = np.arange(int(self.state[classes.CLASSES]), dtype=np.int32)
         while not np.array_equal(self.forward[known], known):
             known = self.forward[known]
-        return self.sets[known][classes]
+        return self.sets[known][self.pages[pages]]
 
     def say_equal(self, event: Event, meaning: Meaning, where: NDArray[np.bool_]) -> None:
         """The pages of `where` are equal on both sides."""
         letter = self._letter(meaning, "own", self.in_sync)
         present = {int(number) for block in self.places(where=where) for number in np.unique(block.numbers)} - {IMPOSSIBLE}
-        self.state[loops.WANTED] = 0
+        self.state[classes.WANTED] = 0
         for number in present:
             loops.want(letter, number, self.state, self.wanted)
         self._fill()
         self._say_impossible(event, letter, self.places(where=where))
-        if self.state[loops.CLASSES] + 2 * self.state[loops.ROOTS] > len(self.sets):
+        if self.state[classes.CLASSES] + 2 * self.state[classes.ROOTS] > len(self.sets):
             self._make_room()
-        loops.move_where(where, letter, self.next_set, self.state, self.pages, self.sets, self.groups, self.forward, self.members, self.roots, self.slots)
+        classes.move_where(
+            where, letter, self.next_set, self.moves, self.state,
+            self.pages, self.sets, self.groups, self.forward, self.members, self.roots, self.slots,
+        )  # fmt: skip
 
     # ------------------------------------------------------------------------------------------------------- classes
 
     def _regroup(self) -> None:
-        loops.regroup(self.state, self.sets, self.groups, self.forward, self.members, self.roots, self.slots)
+        classes.regroup(self.state, self.sets, self.groups, self.forward, self.members, self.roots, self.slots)
 
     def _resize(self, size: int) -> None:
         """Room for so many classes (at least as many as there are)."""
@@ -242,13 +251,13 @@ class ColumnMonitor(PageMonitor):
     def _make_room(self) -> None:
         """Numbers the classes that are left anew, and makes room for more of them."""
         self._regroup()
-        live = self.roots[: int(self.state[loops.ROOTS])].copy()
-        fresh = np.zeros(int(self.state[loops.CLASSES]), dtype=np.int32)
+        live = self.roots[: int(self.state[classes.ROOTS])].copy()
+        fresh = np.zeros(int(self.state[classes.CLASSES]), dtype=np.int32)
         fresh[live] = np.arange(len(live), dtype=np.int32)
-        loops.renumber(self.pages, self.forward, fresh)
+        classes.renumber(self.pages, self.forward, fresh)
         count = len(live)
         self.sets[:count], self.groups[:count], self.members[:count] = self.sets[live], self.groups[live], self.members[live]
         self.forward[:count] = self.roots[:count] = np.arange(count, dtype=np.int32)
-        self.state[loops.CLASSES] = count
+        self.state[classes.CLASSES] = count
         self._resize(max(len(self.sets), 8 * count, min(self.page_count // 16, 1 << 20)))
         self._regroup()

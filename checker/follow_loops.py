@@ -1,21 +1,37 @@
-"""The loops that follow events on all pages: pages hold classes, classes hold sets of possible states.
+"""The loops that follow events on all pages.
 
-Compiled; see ``column_monitor.py`` for what calls them and what the numbers mean. Pages of one class have the same set, and (where
-chunks were told apart) lie in chunks of the same group. An event about pages moves them to other classes; one that all pages
-learn of moves the classes, and joins those whose sets have become equal: ``forward`` says into which class one was joined.
+Compiled; see ``column_monitor.py`` for what calls them and ``class_loops.py`` for what they move. An event about pages moves them to
+other classes; one that all pages learn of moves the classes, and joins those whose sets have become equal.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from balloonproof.checker.jit import compiled, word
-
-Numbers = NDArray[Any]
-Small = NDArray[Any]
+from balloonproof.checker.class_loops import (
+    ALLOWED,
+    APART,
+    ASKED,
+    CLASSES,
+    COMPLETED,
+    EVENT,
+    IN_SYNC,
+    RANGE,
+    ROOTS,
+    SERIAL,
+    STAGE,
+    VERSION,
+    WANTED,
+    Numbers,
+    Small,
+    is_idle,
+    move_as_before,
+    move_range,
+    regroup,
+    root_of,
+    single_out,
+)
+from balloonproof.checker.jit import compiled
 
 # What is done about a kind of event: its row in `plans` is the operation, the flags, and six letters (own, peer, stranger; outside
 # a sync and inside one).  A letter is a row of `next_set`.
@@ -23,90 +39,12 @@ UNKNOWN, NOTHING, PAGES, EVERYWHERE = -1, 0, 1, 2
 OPENS_SYNC, CLOSES_SYNC, COMPLETES, ASKS = 1, 2, 4, 8
 OPERATION, FLAGS, LETTERS = 0, 1, 2
 
-# The state of following.
-EVENT, STAGE, RANGE, ALLOWED, ASKED, IN_SYNC, COMPLETED, CLASSES, ROOTS, SLOT_MASK, WANTED, SERIAL = range(12)
 BEGIN, NAMED, OTHERS, END = range(4)
 
 # Why following stopped.
 DONE, UNKNOWN_KIND, ASK, MISSING, IMPOSSIBLE_HERE, FULL = range(6)
 
 MOST_WANTED = 1 << 12
-
-
-@compiled
-def root_of(number: int, forward: Small) -> int:
-    """The class that a class was joined into (itself, if it was not)."""
-    while forward[number] != number:
-        forward[number] = forward[forward[number]]
-        number = forward[number]
-    return number
-
-
-@compiled
-def slot_of(group: int, held: int, mask: int) -> int:
-    code = np.uint64(held) * np.uint64(0x9E3779B97F4A7C15) ^ np.uint64(word(group) + (1 << 20)) * np.uint64(0xC2B2AE3D27D4EB4F)
-    return word((code >> np.uint64(32)) & np.uint64(mask))
-
-
-@compiled
-def insert(number: int, sets: Small, groups: Small, slots: Small, mask: int) -> int:
-    """Makes a class findable; the class of the same group and set that was there before, if there is one."""
-    slot = slot_of(groups[number], sets[number], mask)
-    while slots[slot] >= 0:
-        other = slots[slot]
-        if sets[other] == sets[number] and groups[other] == groups[number]:
-            return other
-        slot = (slot + 1) & mask
-    slots[slot] = number
-    return number
-
-
-@compiled
-def class_with(group: int, held: int, state: Numbers, sets: Small, groups: Small, forward: Small, members: Numbers, roots: Small, slots: Small) -> int:
-    """The class of a group that holds a set; a new one if there is none.  There must be room."""
-    mask = state[SLOT_MASK]
-    slot = slot_of(group, held, mask)
-    while slots[slot] >= 0:
-        other = slots[slot]
-        if sets[other] == held and groups[other] == group:
-            return other
-        slot = (slot + 1) & mask
-    if 2 * state[ROOTS] >= mask:
-        regroup(state, sets, groups, forward, members, roots, slots)
-        mask = state[SLOT_MASK]
-        slot = slot_of(group, held, mask)
-        while slots[slot] >= 0:
-            slot = (slot + 1) & mask
-    number = state[CLASSES]
-    sets[number], groups[number], forward[number], members[number] = held, group, number, 0
-    slots[slot] = number
-    roots[state[ROOTS]] = number
-    state[CLASSES] += 1
-    state[ROOTS] += 1
-    return number
-
-
-@compiled
-def regroup(state: Numbers, sets: Small, groups: Small, forward: Small, members: Numbers, roots: Small, slots: Small) -> None:
-    """Joins classes of one group that hold the same set, and drops those without pages."""
-    mask = word(15)
-    while mask < 4 * state[ROOTS]:
-        mask = 2 * mask + 1
-    slots[: mask + 1] = -1
-    state[SLOT_MASK] = mask
-    kept = 0
-    for index in range(state[ROOTS]):
-        number = roots[index]
-        if members[number] == 0:
-            continue
-        first = insert(number, sets, groups, slots, mask)
-        if first == number:
-            roots[kept] = number
-            kept += 1
-        else:
-            forward[number] = first
-            members[first] += members[number]
-    state[ROOTS] = kept
 
 
 @compiled
@@ -144,64 +82,6 @@ def look_at_range(
     if state[WANTED]:
         return MISSING
     return IMPOSSIBLE_HERE if bad else DONE
-
-
-@compiled
-def move_range(
-    first: int, count: int, letter: int, apart: bool, next_set: Small, state: Numbers,
-    pages: Small, sets: Small, groups: Small, forward: Small, members: Numbers, roots: Small, slots: Small,
-) -> None:  # fmt: skip
-    """Moves the pages of a range; with `apart` into groups of their own (-1 - group)."""
-    previous, target = -1, -1
-    for page in range(first, first + count):
-        number = root_of(pages[page], forward)
-        if number != previous:
-            previous = number
-            held = sets[number]
-            after = next_set[letter, held] if held else 0
-            group = groups[number]
-            if apart and group >= 0:
-                group = -1 - group
-            target = class_with(group, after, state, sets, groups, forward, members, roots, slots)
-        members[number] -= 1
-        members[target] += 1
-        pages[page] = target
-
-
-@compiled
-def move_where(
-    where: NDArray[np.bool_], letter: int, next_set: Small, state: Numbers,
-    pages: Small, sets: Small, groups: Small, forward: Small, members: Numbers, roots: Small, slots: Small,
-) -> None:  # fmt: skip
-    """Moves the pages that are in `where`."""
-    page = 0
-    while page < len(where):
-        first = page
-        while page < len(where) and where[page]:
-            page += 1
-        if page > first:
-            move_range(first, page - first, letter, False, next_set, state, pages, sets, groups, forward, members, roots, slots)
-        page += 1
-
-
-@compiled
-def single_out(
-    chunk: int, size: int, state: Numbers,
-    pages: Small, sets: Small, groups: Small, forward: Small, members: Numbers, roots: Small, slots: Small, chunk_groups: Small, marks: Numbers,
-) -> None:  # fmt: skip
-    """Gives the pages of a chunk classes of their own."""
-    group = marks[0] + 1
-    marks[0] = group
-    chunk_groups[chunk] = group
-    previous, target = -1, -1
-    for page in range(chunk * size, min(chunk * size + size, len(pages))):
-        number = root_of(pages[page], forward)
-        if number != previous:
-            previous = number
-            target = class_with(group, sets[number], state, sets, groups, forward, members, roots, slots)
-        members[number] -= 1
-        members[target] += 1
-        pages[page] = target
 
 
 @compiled
@@ -262,75 +142,119 @@ def move_classes(
 @compiled
 def follow(
     kinds: Small, range_ends: Numbers, firsts: Numbers, counts: Numbers,
-    plans: Small, next_set: Small, state: Numbers, wanted: Small, chunk: int,
+    plans: Small, next_set: Small, moves: Numbers, idle: Numbers, state: Numbers, wanted: Small, chunk: int,
     pages: Small, sets: Small, groups: Small, forward: Small, members: Numbers, roots: Small, slots: Small,
     chunk_groups: Small, marks: Numbers, stamps: Numbers,
 ) -> int:  # fmt: skip
     """Follows events from ``state[EVENT]`` on; says why it stopped.  To go on after ASK set ``state[ASKED]``, after IMPOSSIBLE_HERE ``state[ALLOWED]``."""
     state[WANTED] = 0
-    room = len(sets) - 8
     while state[EVENT] < len(kinds):
-        event = state[EVENT]
-        plan = plans[kinds[event]]
         if state[STAGE] == BEGIN:
-            if plan[OPERATION] == UNKNOWN:
-                return UNKNOWN_KIND
-            if plan[FLAGS] & ASKS and not state[ASKED]:
-                return ASK
-            if plan[OPERATION] == NOTHING:
-                state[EVENT] += 1
-                continue
-            if plan[FLAGS] & OPENS_SYNC:
-                state[IN_SYNC] = 1
-            state[RANGE] = range_ends[event - 1] if event > 0 else 0
-            state[SERIAL] += 1
-            state[STAGE] = NAMED if plan[OPERATION] == PAGES else OTHERS
-        side = state[IN_SYNC]
-        own, peer, stranger = plan[LETTERS + side], plan[LETTERS + 2 + side], plan[LETTERS + 4 + side]
-        others = plan[OPERATION] == PAGES
-        if state[STAGE] == NAMED:
-            apart = peer >= 0
-            while state[RANGE] < range_ends[event]:
-                first, count = firsts[state[RANGE]], counts[state[RANGE]]
-                if state[CLASSES] + 2 * state[ROOTS] > room:
-                    return FULL
-                if apart and peer != stranger and len(chunk_groups) > 1:
-                    for number in range(first // chunk, (first + count - 1) // chunk + 1):
-                        if chunk_groups[number] == 0:
-                            single_out(number, chunk, state, pages, sets, groups, forward, members, roots, slots, chunk_groups, marks)
-                        if state[CLASSES] + 2 * state[ROOTS] > room:
-                            return FULL
-                if not state[ALLOWED]:
-                    reason = look_at_range(first, count, own, next_set, state, pages, sets, forward, stamps, wanted)
-                    if reason != DONE:
-                        return reason
-                move_range(first, count, own, apart, next_set, state, pages, sets, groups, forward, members, roots, slots)
-                if apart:
-                    for number in range(first // chunk, (first + count - 1) // chunk + 1):
-                        marks[chunk_groups[number] + 1] = state[SERIAL]
-                state[RANGE] += 1
-                state[ALLOWED] = 0
-            state[STAGE] = OTHERS if apart else END
-        if state[STAGE] == OTHERS:
-            if not state[ALLOWED]:
-                reason = look_at_classes(own, peer, stranger, others, state[SERIAL], next_set, state, sets, groups, members, roots, marks, wanted)
-                if reason != DONE:
-                    return reason
-            move_classes(own, peer, stranger, others, state[SERIAL], next_set, state, sets, groups, forward, members, roots, slots, marks)
-        if plan[FLAGS] & CLOSES_SYNC:
-            state[IN_SYNC] = 0
-        if plan[FLAGS] & COMPLETES:
-            state[COMPLETED] = 1
+            state[EVENT] = follow_as_before(
+                state[EVENT], kinds, range_ends, firsts, counts, plans, next_set, moves, idle, state, pages, sets, forward, members, roots
+            )
+            if state[EVENT] == len(kinds):
+                break
+        reason = follow_one(
+            state[EVENT], plans[kinds[state[EVENT]]], range_ends, firsts, counts, next_set, moves, idle, state, wanted, chunk,
+            pages, sets, groups, forward, members, roots, slots, chunk_groups, marks, stamps,
+        )  # fmt: skip
+        if reason != DONE:
+            return reason
         state[STAGE], state[ALLOWED], state[ASKED] = BEGIN, 0, 0
         state[EVENT] += 1
     return DONE
 
 
 @compiled
-def renumber(pages: Small, forward: Small, fresh: Small) -> None:
-    """Puts every page directly into the class that its own was joined into, by its new number."""
-    for page in range(len(pages)):
-        pages[page] = fresh[root_of(pages[page], forward)]
+def follow_as_before(
+    event: int, kinds: Small, range_ends: Numbers, firsts: Numbers, counts: Numbers,
+    plans: Small, next_set: Small, moves: Numbers, idle: Numbers, state: Numbers, pages: Small, sets: Small, forward: Small, members: Numbers,
+    roots: Small,
+) -> int:  # fmt: skip
+    """Follows events that do what was done before; returns the first that does not."""
+    begin = range_ends[event - 1] if event > 0 else 0
+    version, side = state[VERSION], state[IN_SYNC]
+    while event < len(kinds):
+        kind, end = kinds[event], range_ends[event]
+        if plans[kind, OPERATION] == UNKNOWN or plans[kind, FLAGS]:
+            break
+        if plans[kind, OPERATION] == EVERYWHERE:
+            if not is_idle(plans[kind, LETTERS + side], idle, next_set, state, sets, roots):
+                break
+        elif plans[kind, OPERATION] == PAGES:
+            if plans[kind, LETTERS + 2] >= 0 and not (
+                is_idle(plans[kind, LETTERS + 2 + side], idle, next_set, state, sets, roots)
+                and is_idle(plans[kind, LETTERS + 4 + side], idle, next_set, state, sets, roots)
+            ):
+                break
+            if end != begin + 1 or not move_as_before(firsts[begin], counts[begin], plans[kind, LETTERS + side], moves, version, pages, forward, members):
+                break
+        begin = end
+        event += 1
+    return event
+
+
+@compiled
+def follow_one(
+    event: int, plan: Small, range_ends: Numbers, firsts: Numbers, counts: Numbers,
+    next_set: Small, moves: Numbers, idle: Numbers, state: Numbers, wanted: Small, chunk: int,
+    pages: Small, sets: Small, groups: Small, forward: Small, members: Numbers, roots: Small, slots: Small,
+    chunk_groups: Small, marks: Numbers, stamps: Numbers,
+) -> int:  # fmt: skip
+    """Follows one event from the stage that it has reached on; says why it stopped."""
+    room = len(sets) - 8
+    if state[STAGE] == BEGIN:
+        if plan[OPERATION] == UNKNOWN:
+            return UNKNOWN_KIND
+        if plan[FLAGS] & ASKS and not state[ASKED]:
+            return ASK
+        if plan[OPERATION] == NOTHING:
+            return DONE
+        if plan[FLAGS] & OPENS_SYNC:
+            state[IN_SYNC] = 1
+        state[RANGE] = range_ends[event - 1] if event > 0 else 0
+        state[SERIAL] += 1
+        state[STAGE] = NAMED if plan[OPERATION] == PAGES else OTHERS
+    side = state[IN_SYNC]
+    own, peer, stranger = plan[LETTERS + side], plan[LETTERS + 2 + side], plan[LETTERS + 4 + side]
+    others = plan[OPERATION] == PAGES
+    if state[STAGE] == NAMED:
+        if state[RANGE] == (range_ends[event - 1] if event > 0 else 0):  # not again after a stop behind the first range
+            state[APART] = peer >= 0 and not (is_idle(peer, idle, next_set, state, sets, roots) and is_idle(stranger, idle, next_set, state, sets, roots))
+        apart = state[APART] != 0
+        while state[RANGE] < range_ends[event]:
+            first, count = firsts[state[RANGE]], counts[state[RANGE]]
+            if state[CLASSES] + 2 * state[ROOTS] > room:
+                return FULL
+            if apart and peer != stranger and len(chunk_groups) > 1:
+                for number in range(first // chunk, (first + count - 1) // chunk + 1):
+                    if chunk_groups[number] == 0:
+                        single_out(number, chunk, state, pages, sets, groups, forward, members, roots, slots, chunk_groups, marks)
+                    if state[CLASSES] + 2 * state[ROOTS] > room:
+                        return FULL
+            if not state[ALLOWED]:
+                reason = look_at_range(first, count, own, next_set, state, pages, sets, forward, stamps, wanted)
+                if reason != DONE:
+                    return reason
+            move_range(first, count, own, apart, next_set, moves, state, pages, sets, groups, forward, members, roots, slots)
+            if apart:
+                for number in range(first // chunk, (first + count - 1) // chunk + 1):
+                    marks[chunk_groups[number] + 1] = state[SERIAL]
+            state[RANGE] += 1
+            state[ALLOWED] = 0
+        state[STAGE] = OTHERS if apart else END
+    if state[STAGE] == OTHERS and (others or not is_idle(own, idle, next_set, state, sets, roots)):
+        if not state[ALLOWED]:
+            reason = look_at_classes(own, peer, stranger, others, state[SERIAL], next_set, state, sets, groups, members, roots, marks, wanted)
+            if reason != DONE:
+                return reason
+        move_classes(own, peer, stranger, others, state[SERIAL], next_set, state, sets, groups, forward, members, roots, slots, marks)
+    if plan[FLAGS] & CLOSES_SYNC:
+        state[IN_SYNC] = 0
+    if plan[FLAGS] & COMPLETES:
+        state[COMPLETED] = 1
+    return DONE
 
 
 @compiled

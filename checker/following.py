@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from balloonproof.checker import jit
 from balloonproof.checker.monitor import Monitor, PageMonitor
-from balloonproof.checker.observe import FOLLOWED_UP_TO, IGNORED, UnusableEvent
+from balloonproof.checker.observe import DETAILED, FOLLOWED_UP_TO, IGNORED, UnusableEvent
 from balloonproof.checker.read import Event, Source, Trace
 from balloonproof.checker.read.native import NativeFile
 from balloonproof.checker.read.places import refusal
@@ -87,12 +87,13 @@ def _follow_columns(trace: Trace, file: NativeFile, is_hidden: Callable[[str], b
     check_beginning(_firsts_of_kinds(file, is_hidden))
     pages = trace.header.pages
     if pages is None:
-        ends = (int((batch.firsts + batch.counts).max(initial=1)) for batch in file.batches())
+        ends = (int((batch.firsts + batch.counts).max(initial=1)) for batch in file.batches(DETAILED))
         pages = max(ends, default=1)
     monitor = ColumnMonitor(configuration, trace.header, pages, is_hidden)
+    _check_host_pages(trace, monitor)
     number = 0
     end: Source | None = None
-    for batch in file.batches():
+    for batch in file.batches(DETAILED):
         progress(f"event {number:,}")
         number += len(batch)
         try:
@@ -108,15 +109,18 @@ def _follow_columns(trace: Trace, file: NativeFile, is_hidden: Callable[[str], b
 
 def _last_shown(batch: Batch, is_hidden: Callable[[str], bool]) -> Source | None:
     """Where the last event of a batch that is not hidden stands."""
-    shown = (event.source for event in map(batch.event, range(len(batch) - 1, -1, -1)) if not is_hidden(event.name))
-    return next(shown, None)
+    import numpy as np
+
+    kinds, last = np.unique(batch.kinds[::-1], return_index=True)
+    shown = [number for kind, number in zip(kinds.tolist(), last.tolist(), strict=True) if not is_hidden(batch.kinds_seen.event(kind).name)]
+    return batch.source(len(batch) - 1 - min(shown)) if shown else None
 
 
 def _firsts_of_kinds(file: NativeFile, is_hidden: Callable[[str], bool]) -> Iterator[Event]:
     """The first event of each kind, in order."""
     import numpy as np
 
-    for batch in file.batches():
+    for batch in file.batches(DETAILED):
         _, numbers = np.unique(batch.kinds, return_index=True)
         for number in sorted(numbers.tolist()):
             event = batch.event(number)
@@ -131,7 +135,7 @@ def page_count(trace: Trace) -> int:
     return max((first + count for event in trace.events for first, count in event.pages), default=1)
 
 
-def _check_host_pages(trace: Trace, monitor: Monitor) -> None:
+def _check_host_pages(trace: Trace, monitor: PageMonitor) -> None:
     """Where a page is told from others of its host page it has to be known which these are."""
     if monitor.automaton.tells_siblings_apart and trace.header.host_page_size is None:
         first = next(iter(trace.events), None)
@@ -177,9 +181,10 @@ def _selected(file: NativeFile, is_hidden: Callable[[str], bool], choice: Callab
 
     wanted = np.array(sorted(pages), dtype=np.int64)
     kinds, chosen = None, np.zeros(0, dtype=np.int32)
-    for batch in file.batches():
+    for batch in file.batches(DETAILED):
         if kinds is not batch.kinds_seen:
-            kinds, chosen = batch.kinds_seen, np.full(len(batch.kinds_seen.totals), -1, dtype=np.int32)
+            kinds, chosen = batch.kinds_seen, np.zeros(0, dtype=np.int32)
+        chosen = np.append(chosen, np.full(len(kinds.kinds) - len(chosen), -1, dtype=np.int32))
         for kind in np.unique(batch.kinds).tolist():
             if chosen[kind] < 0:
                 example = kinds.event(kind)

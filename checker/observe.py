@@ -123,7 +123,7 @@ class Vocabulary:
             if "count" in event.arguments:
                 return None
             raise MissingPages(name)
-        key = (name, event.flags, tuple(sorted(event.arguments.items()))) if name in _DETAILED else name
+        key = (name, event.flags, tuple(sorted(event.arguments.items())) if name in DETAILED else ())
         if key not in self._meanings:
             self._meanings[key] = self._meaning(event)
         return self._meanings[key]
@@ -256,7 +256,8 @@ STATEMENTS: Mapping[str, Callable[[Event], Meaning]] = {
     "trace.dropped": lambda event: Meaning("trace.dropped"),
 }
 
-_DETAILED = frozenset({"migration.send", "host.hint", "host.command", "memory.differs", "migration.cleanup"})
+DETAILED = frozenset({"host.hint", "host.command", "memory.differs", "migration.cleanup"})
+"""Events whose meaning depends on their arguments, or on how many pages they name."""
 
 
 @cache

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from ast import literal_eval
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from lark import Lark, Token, Tree
@@ -24,7 +24,8 @@ from lark.grammar import NonTerminal, Terminal
 from lark.lexer import PatternStr
 
 from .errors import TraceSyntaxError, describe_found
-from .scan_table import ScanTable, compile_table
+from .line_automaton import LineAutomaton, Note, Take
+from .regular import TERMINAL
 
 OTHER = "other"
 
@@ -98,16 +99,17 @@ class LineParser:
             fields = dict.fromkeys(self._patterns[kind].groupindex) | fields
         return kind, fields
 
-    def scan_table(self) -> ScanTable:
-        """All kinds of lines, and the empty kind if a line may say nothing, as one table for fast scanning."""
-        patterns = {kind: pattern.pattern for kind, pattern in self._patterns.items()}
-        before, after = self._expansion.around_kind()
+    def automaton(self, first: Note, take: Take[Note], only: Sequence[str] = ()) -> LineAutomaton[Note]:
+        """All kinds of lines (or those named in `only`), and the empty kind if a line may say nothing, as one automaton, for fast scanning."""
+        expansion = _Expansion(self._lark, names_terminals=True)
+        before, after = expansion.around_kind()
+        patterns = {kind: before + expansion.pattern(kind) + after for kind in only or self.kinds}
         if OTHER in patterns:
             listed = "|".join(map(re.escape, self._by_name))
-            patterns[OTHER] = f"{before}(?!(?:{listed})(?:[^A-Za-z0-9_]|$)){self._expansion.pattern(OTHER)}{after}"
-        if self._expansion.kind_is_optional():
+            patterns[OTHER] = f"{before}(?!(?:{listed})(?:[^A-Za-z0-9_]|$)){expansion.pattern(OTHER)}{after}"
+        if expansion.kind_is_optional():
             patterns[""] = before + after
-        return compile_table(patterns)
+        return LineAutomaton(patterns, first, take)
 
     def _syntax_error(self, error: UnexpectedInput, text: str, number: int, path: str) -> TraceSyntaxError:
         names: Iterable[str] = ()
@@ -133,9 +135,10 @@ class LineParser:
 
 
 class _Expansion:
-    """Walks the rules of a grammar and writes them as regular expressions."""
+    """Walks the rules of a grammar and writes them as regular expressions; with `names_terminals` as those of :mod:`.regular`."""
 
-    def __init__(self, lark: Lark) -> None:
+    def __init__(self, lark: Lark, names_terminals: bool = False) -> None:
+        self.names_terminals = names_terminals
         self.rules: dict[str, Tree[Any]] = {str(name): tree for name, _, tree, _ in lark.grammar.rule_defs}
         self.terminals = {t.name: t for t in lark.terminals}
         unstamped = [str(symbol) for symbol in self._alternatives("line")]
@@ -180,7 +183,8 @@ class _Expansion:
             inner = self._write(self.rules[name], capture and not field)
             return f"(?P<{name}>{inner})" if field else inner
         if isinstance(node, Terminal):
-            return f"(?>{self.terminals[str(node.name)].pattern.to_regexp()})"
+            head = f"{TERMINAL}{node.name}>" if self.names_terminals else "(?>"
+            return f"{head}{self.terminals[str(node.name)].pattern.to_regexp()})"
         if isinstance(node, Token):
             return re.escape(str(literal_eval(node)))
         parts = [self._write(child, capture) for child in node.children if node.data != "expr"]

@@ -8,21 +8,29 @@ look ahead that ends it: it stops at the first place where that matches, as it d
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 END = 128
 """The symbol after the last character of a line. Symbols below it are ASCII characters; others are in no class."""
 
+TERMINAL = "(?P>"
+"""How a group begins that is a terminal, which Python does not have: ``(?P>NAME>...)``."""
+
 _ANY = ((1 << END) - 1) & ~(1 << 10)
 _ALNUM = frozenset(string.ascii_letters + string.digits)
+
+
+Label = tuple[str, str]
+"""What a character of a line is part of: its field, and its terminal; each empty if it is part of none."""
 
 
 class Char(NamedTuple):
     """Reads one symbol of a set (bit n: symbol n)."""
 
     symbols: int
+    label: Label
     next: int
 
 
@@ -30,13 +38,6 @@ class Split(NamedTuple):
     """Goes on in either place, the first preferred."""
 
     ways: tuple[int, ...]
-
-
-class Mark(NamedTuple):
-    """Remembers the position: where field ``tag // 2`` begins (even tags) or ends (odd tags)."""
-
-    tag: int
-    next: int
 
 
 class Look(NamedTuple):
@@ -53,17 +54,16 @@ class Accept(NamedTuple):
     kind: int
 
 
-State = Char | Split | Mark | Look | Accept
+State = Char | Split | Look | Accept
 Builder = Callable[[int], int]
 """Adds the states of an expression to an automaton, given where to go on after it; returns where it begins."""
 
 
 @dataclass
 class Automaton:
-    """A nondeterministic automaton: its states by number, and the fields that its marks delimit, by index."""
+    """A nondeterministic automaton: its states by number."""
 
-    states: list[State]
-    fields: list[str]
+    states: list[State] = field(default_factory=list)
 
     def add(self, state: State) -> int:
         self.states.append(state)
@@ -83,6 +83,7 @@ class _Parser:
 
     def __init__(self, text: str, automaton: Automaton) -> None:
         self.text, self.automaton, self.position = text, automaton, 0
+        self.field, self.terminal = "", ""
 
     def take(self, *options: str) -> str:
         """The first of ``options`` that stands here, which is then behind us, or nothing."""
@@ -167,9 +168,13 @@ class _Parser:
             sub = inner(self.automaton.add(Accept(-1)))
             return lambda after: self.automaton.add(Look(negative, sub, after))
         if self.take("(?P<"):
-            end = self.text.index(">", self.position)
-            name, self.position = self.text[self.position : end], end + 1
-            return self._field(name, self.closed())
+            self.field = self.name()
+            inner, self.field = self.closed(), ""
+            return inner
+        if self.take(TERMINAL):
+            self.terminal = self.name()
+            inner, self.terminal = self.closed(), ""
+            return inner
         if self.take("(?:", "(?>"):
             return self.closed()
         if self.take("[^"):
@@ -183,6 +188,11 @@ class _Parser:
         if self.text[self.position] in "(*+?{)":
             raise ValueError(f"unsupported regular expression at {self.position}: {self.text!r}")
         return self._char(1 << self.character())
+
+    def name(self) -> str:
+        end = self.text.index(">", self.position)
+        name, self.position = self.text[self.position : end], end + 1
+        return name
 
     def closed(self) -> Builder:
         """The inside of a group up to its parenthesis."""
@@ -212,18 +222,8 @@ class _Parser:
         return members
 
     def _char(self, symbols: int) -> Builder:
-        return lambda after: self.automaton.add(Char(symbols, after))
-
-    def _field(self, name: str, inner: Builder) -> Builder:
-        fields = self.automaton.fields
-        if name not in fields:
-            fields.append(name)
-        tag = 2 * fields.index(name)
-
-        def build(after: int) -> int:
-            return self.automaton.add(Mark(tag, inner(self.automaton.add(Mark(tag + 1, after)))))
-
-        return build
+        label = self.field, self.terminal
+        return lambda after: self.automaton.add(Char(symbols, label, after))
 
 
 _ANY_OR_NEWLINE = (1 << END) - 1
@@ -236,10 +236,3 @@ def _joined(parts: list[Builder]) -> Builder:
         return after
 
     return build
-
-
-def symbols_of(states: list[State]) -> Iterator[int]:
-    """The sets of symbols that an automaton tells apart."""
-    for state in states:
-        if isinstance(state, Char):
-            yield state.symbols

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
@@ -189,11 +189,11 @@ class NativeFile:
                 return True
         return False
 
-    def batches(self) -> Iterator[Batch]:
-        """The same events as columns of numbers; needs numba."""
+    def batches(self, detailed: Collection[str]) -> Iterator[Batch]:
+        """The same events as columns of numbers, see :func:`.scanner.scan`; needs numba."""
         from .scanner import scan
 
-        return scan(blocks(self.path), self.path)
+        return scan(blocks(self.path), self.path, detailed)
 
 
 def _read(numbered: Iterable[tuple[int, str]], path: str) -> Trace:

@@ -1,59 +1,90 @@
-"""Reads long native traces as columns of numbers, by the table that the grammar makes and compiled loops.
+"""Reads long native traces as columns of numbers, by a table made from the grammar and a compiled loop.
 
 Events come in batches; in place of its name, arguments and flags each has the number of its *kind*, which says all of the
-event but when it happened and on which pages. What the loops do not read, a header line or an error, say, is read by
+event that matters but when it happened and on which pages. What the loop does not read, a header line or an error, say, is read by
 ``native.py``, which stays the only definition.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...grammar import TraceInputError, TraceSyntaxError, line_parser
+from ...grammar.line_automaton import LineAutomaton
+from ...grammar.regular import Label
 from .events import Event, Source
+from .kind_table import COUNT, FIRST, FRACTION, NOWHERE, SECONDS, KindTable, Note
 from .native import LineReader, parse_event
-from .scan_loops import (
-    EVENTS,
-    KINDS,
-    LAST_TIME,
-    LINE,
-    NO_ROOM,
-    OTHER_LINE,
-    POSITION,
-    RANGES,
-    TEXT,
-    TOO_MANY_KINDS,
-    find_kind,
-    scan_events,
-)  # fmt: skip
+from .scan_loops import EVENTS, KIND, LAST_TIME, LINE, NO_ENTRY, NO_ROOM, NO_TOTAL, OTHER_LINE, PLACE, POSITION, RANGES, TOTAL, scan_lines
 from .sources import decode
 
-_EVENTS, _RANGES = 1 << 17, 1 << 18
-_KINDS, _TEXTS, _LONGEST = 1 << 16, 1 << 23, 1 << 12
+_EVENTS, _RANGES = 1 << 14, 1 << 15
+"""Room for so many events and ranges: batches that stay in a processor's cache."""
 _NO_LIMIT, _LAST_TIME = 1 << 62, (1 << 63) - 1
+_LEFT_OUT = "-"
+"""The value of an argument in a kind, where values do not matter."""
 
 
-class Kinds:
-    """The kinds of events seen: text (name, arguments and flags) and number of pages named, under small numbers."""
+class Kinds(KindTable):
+    """The kinds of events seen: name, flags and arguments; of events named in `detailed` the arguments' values and the number of pages."""
 
-    def __init__(self) -> None:
-        self.slots = np.full(2 * _KINDS, -1, dtype=np.int32)
-        self.totals = np.zeros(_KINDS, dtype=np.int64)
-        self.ends = np.zeros(_KINDS, dtype=np.int64)
-        self.texts = np.zeros(_TEXTS, dtype=np.uint8)
+    def __init__(self, detailed: Collection[str]) -> None:
+        super().__init__(_automaton(frozenset(detailed)), lambda text: _name(text) in detailed)
+        self.detailed = detailed
 
     def event(self, kind: int) -> Event:
-        """An event of this kind: at time 0, on as many pages as it names, if any (the first ones)."""
-        start = int(self.ends[kind - 1]) if kind else 0
-        text = self.texts[start : self.ends[kind]].tobytes().decode()
-        total = int(self.totals[kind])
-        return parse_event(f"0 {text}", Source("", 0))._replace(pages=((0, total),) if total else ())
+        """An event of this kind: at time 0, on the first page or (if its number of pages matters) as many as it names, if any."""
+        _, text, names_range, total = self.kinds[kind]
+        pages = ((0, 1 if total is None else total),) if names_range else ()
+        return parse_event(f"0 {text}", Source("", 0))._replace(pages=pages)
+
+    def kind_of_line(self, event: Event, text: str) -> int:
+        """The number of the kind of an event, and of its line."""
+        words = [event.name]
+        for one in text.split("#")[0].split()[2:]:
+            key, equals, value = one.partition("=")
+            if key != "pages" or not equals:
+                words.append(f"{key}{equals}{value if event.name in self.detailed or not equals else _LEFT_OUT}")
+        return self.kind_of("event", " ".join(words), sum(count for _, count in event.pages))
+
+
+def _name(text: str) -> str:
+    return text.partition(" ")[0]
+
+
+@cache
+def _automaton(detailed: frozenset[str]) -> LineAutomaton[Note]:
+    """The grammar's line rules: times and page ranges go into cells, names, arguments and flags into the text of the kind."""
+
+    def split(note: Note, label: Label, character: str) -> Note:
+        text, word, was_in, base, names_range, _ = note
+        field, terminal = label
+        cell, begins_another = NOWHERE, False
+        if field == "time":
+            cell = FRACTION if character == "." else was_in or SECONDS
+        elif terminal == "EVENT_NAME":
+            text += character
+        elif terminal == "NUMBER":
+            cell, begins_another = FIRST, names_range and was_in != FIRST
+            base, names_range = (16 if character == "x" else base if was_in == FIRST else 10), True
+        elif terminal == "COUNT":
+            cell, base = COUNT, 10
+        elif terminal in ("KEY", "FLAG"):
+            text += character if word == terminal else " " + character
+        elif terminal == "VALUE":
+            text += character if _name(text) in detailed else "" if word == terminal else _LEFT_OUT
+        elif word == "KEY":
+            text += character
+        if not cell:
+            base = 10
+        return Note(text, terminal if terminal in ("KEY", "FLAG", "VALUE") else "", cell, base, names_range, begins_another)
+
+    return line_parser("trace").automaton(Note(), split, only=("event",))
 
 
 @dataclass(frozen=True)
@@ -61,15 +92,16 @@ class Batch:
     """Events that follow each other; the arrays are overwritten when the next batch is read.
 
     Event number i names the ranges from ``range_ends[i - 1]`` (0 for the first) to ``range_ends[i]``: ``counts`` pages from ``firsts`` on.
-    ``starts`` says where its line stands in ``buffer``.
+    ``starts`` says where its line stands in ``buffer``; line number ``line`` stands at ``begin``, before all of them.
     """
 
     path: str
     kinds_seen: Kinds
     buffer: bytes
+    begin: int
+    line: int
     times: NDArray[np.int64]
     kinds: NDArray[np.int32]
-    lines: NDArray[np.int64]
     starts: NDArray[np.int64]
     range_ends: NDArray[np.int64]
     firsts: NDArray[np.int64]
@@ -78,117 +110,90 @@ class Batch:
     def __len__(self) -> int:
         return len(self.kinds)
 
+    def source(self, number: int) -> Source:
+        """Where an event of the batch stands."""
+        return Source(self.path, self.line + self.buffer.count(b"\n", self.begin, int(self.starts[number])))
+
     def event(self, number: int) -> Event:
         """An event of the batch as such."""
         start = int(self.starts[number])
         text = self.buffer[start : self.buffer.index(b"\n", start)].decode().rstrip()
-        return parse_event(text, Source(self.path, int(self.lines[number])))
-
-
-class _Table(NamedTuple):
-    """The scan table as arrays."""
-
-    classes: NDArray[np.uint8]
-    entries: NDArray[np.uint32]
-    shift: int
-    start: int
-    ends: NDArray[np.int32]
-    event_kind: int
-    silent_kind: int
-    registers: NDArray[np.int64]
-
-
-@cache
-def _table() -> _Table:
-    table = line_parser("trace").scan_table()
-    columns = [table.fields.index(name) for name in ("time", "name", "arguments")]
-    ends = [(kind, *(tags[2 * column + side] for column in columns for side in (0, 1))) for kind, tags in table.ends]
-    return _Table(
-        np.frombuffer(table.classes, dtype=np.uint8),
-        np.array(table.entries, dtype=np.uint32),
-        table.shift,
-        table.start,
-        np.array(ends, dtype=np.int32),
-        table.kinds.index("event"),
-        table.kinds.index(""),
-        np.zeros(table.registers, dtype=np.int64),
-    )
+        return parse_event(text, self.source(number))
 
 
 @dataclass
 class _Columns:
     """Where the loop writes."""
 
-    kinds_seen: Kinds = field(default_factory=Kinds)
-    state: NDArray[np.int64] = field(default_factory=lambda: np.zeros(7, dtype=np.int64))
-    text: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(_LONGEST, dtype=np.uint8))
+    kinds_seen: Kinds
+    state: NDArray[np.int64] = field(default_factory=lambda: np.zeros(8, dtype=np.int64))
+    cells: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(8, dtype=np.uint64))
     times: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_EVENTS, dtype=np.int64))
     kinds: NDArray[np.int32] = field(default_factory=lambda: np.zeros(_EVENTS, dtype=np.int32))
-    lines: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_EVENTS, dtype=np.int64))
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_EVENTS, dtype=np.int64))
     range_ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_EVENTS, dtype=np.int64))
     firsts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_RANGES, dtype=np.int64))
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_RANGES, dtype=np.int64))
+    begin: int = 0
+    line: int = 1
+    """Where in the buffer the batch begins, and on which line."""
 
     def scan(self, buffer: NDArray[np.uint8], stop: int, limit: int) -> int:
-        """Runs the loop; says why it stopped."""
-        table, seen = _table(), self.kinds_seen
-        return scan_events(
-            buffer, stop, self.state, limit,
-            table.classes, table.entries, table.shift, table.start, table.ends, table.event_kind, table.silent_kind, table.registers,
-            seen.slots, seen.totals, seen.ends, seen.texts, self.text,
-            self.times, self.kinds, self.lines, self.starts, self.range_ends, self.firsts, self.counts,
-        )  # fmt: skip
+        """Runs the loop; says why it stopped: what it asked for is there when it is run again."""
+        seen = self.kinds_seen
+        while True:
+            reason = scan_lines(
+                buffer, stop, self.state, limit, seen.entries, self.cells, seen.keys, seen.found,
+                self.times, self.kinds, self.starts, self.range_ends, self.firsts, self.counts,
+            )  # fmt: skip
+            if seen.is_full or reason not in (NO_ENTRY, NO_TOTAL):
+                return reason
+            if reason == NO_ENTRY:
+                seen.make(int(self.state[PLACE]))
+            else:
+                seen.add_total(int(self.state[KIND]), int(self.state[TOTAL]))
 
     def add(self, event: Event, text: str, start: int) -> int:
         """Adds one event that the loop could not read; as :meth:`scan`, says if there was no room."""
         number, ranges = int(self.state[EVENTS]), int(self.state[RANGES])
-        if number == len(self.times):
-            return NO_ROOM
-        if ranges + len(event.pages) > len(self.firsts):
+        if number == len(self.times) or ranges + len(event.pages) > len(self.firsts):
             return NO_ROOM
         for first, count in event.pages:
             if first + count > _NO_LIMIT:
                 raise TraceInputError(event.source.path, f"line {event.source.line}: page {first:#x} is beyond any guest's memory")
             self.firsts[ranges], self.counts[ranges] = first, count
             ranges += 1
-        words = [event.name, *(word for word in text.split("#")[0].split()[2:] if not word.startswith("pages="))]
-        spelled = np.frombuffer(" ".join(words).encode(), dtype=np.uint8)
-        seen = self.kinds_seen
-        kind = find_kind(spelled, len(spelled), sum(count for _, count in event.pages), seen.slots, seen.totals, seen.ends, seen.texts, self.state)
-        if kind < 0:
-            return TOO_MANY_KINDS
         time = min(event.time, _LAST_TIME)  # events after such a time are read by the grammar, which compares them exactly
-        self.times[number], self.kinds[number], self.lines[number] = time, kind, event.source.line
+        self.times[number], self.kinds[number] = time, self.kinds_seen.kind_of_line(event, text)
         self.starts[number], self.range_ends[number] = start, ranges
         self.state[EVENTS], self.state[RANGES], self.state[LAST_TIME] = number + 1, ranges, time
         return -1
 
-    def batch(self, path: str, buffer: bytes) -> Batch:
-        """What was read since the last batch."""
-        events, ranges = int(self.state[EVENTS]), int(self.state[RANGES])
+    def start(self) -> None:
+        """A batch starts here."""
+        self.begin, self.line = int(self.state[POSITION]), int(self.state[LINE])
         self.state[EVENTS] = self.state[RANGES] = 0
+
+    def batch(self, path: str, buffer: bytes) -> Batch:
+        """What was read since the batch started."""
+        events, ranges = int(self.state[EVENTS]), int(self.state[RANGES])
         return Batch(
-            path, self.kinds_seen, buffer,
-            self.times[:events], self.kinds[:events], self.lines[:events], self.starts[:events], self.range_ends[:events],
-            self.firsts[:ranges], self.counts[:ranges],
+            path, self.kinds_seen, buffer, self.begin, self.line,
+            self.times[:events], self.kinds[:events], self.starts[:events], self.range_ends[:events], self.firsts[:ranges], self.counts[:ranges],
         )  # fmt: skip
 
     def grow(self) -> None:
         """Room for one line that names more ranges than any before."""
         self.firsts, self.counts = (np.zeros(2 * len(column), dtype=np.int64) for column in (self.firsts, self.counts))
 
-    def forget_kinds(self) -> None:
-        self.kinds_seen = Kinds()
-        self.state[KINDS] = self.state[TEXT] = 0
 
-
-def scan(blocks: Iterable[bytes], path: str) -> Iterator[Batch]:
+def scan(blocks: Iterable[bytes], path: str, detailed: Collection[str] = ()) -> Iterator[Batch]:
     """The events of a native trace whose text comes in blocks; memory does not grow with its length.
 
+    Of events named in `detailed` the kind says the values of arguments and the number of pages too.
     Raises as :func:`~balloonproof.checker.read.native.read_native` does, once the events before the error were handed out.
     """
-    reader, columns = LineReader(path), _Columns()
+    reader, columns = LineReader(path), _Columns(Kinds(detailed))
     columns.state[LINE] = 1
     rest, empty = b"", True
     for block in blocks:
@@ -210,20 +215,21 @@ def _scan_lines(buffer: bytes, stop: int, reader: LineReader, columns: _Columns)
     """The whole lines of a buffer."""
     state, view = columns.state, np.frombuffer(buffer, dtype=np.uint8)
     state[POSITION] = 0
+    columns.start()
     while state[POSITION] < stop:
         reason = OTHER_LINE
         if reader.begun:
             limit = reader.header.get("pages")
             reason = columns.scan(view, stop, limit if isinstance(limit, int) else _NO_LIMIT)
-        while reason == OTHER_LINE:
+        if reason == OTHER_LINE:
             reason = _read_line(buffer, reader, columns)
-        if reason in (NO_ROOM, TOO_MANY_KINDS):
-            if state[EVENTS]:
-                yield columns.batch(reader.path, buffer)
-            elif reason == NO_ROOM:
-                columns.grow()
-            if reason == TOO_MANY_KINDS:
-                columns.forget_kinds()
+        if reason == NO_ROOM and not state[EVENTS]:
+            columns.grow()
+        elif reason == NO_ROOM or (columns.kinds_seen.is_full and state[EVENTS]):
+            yield columns.batch(reader.path, buffer)
+            columns.start()
+        if columns.kinds_seen.is_full:
+            columns.kinds_seen = Kinds(columns.kinds_seen.detailed)
     if state[EVENTS]:
         yield columns.batch(reader.path, buffer)
 
