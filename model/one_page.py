@@ -175,6 +175,7 @@ def irrelevant(cell: Callable[[str], Term]) -> Sequence[tuple[str, Term, Value]]
     """
     not_sending = ~cell("page.is_sent_page")
     over = (cell("phase") == Phase.COMPLETED) | (cell("phase") == Phase.CLEANUP)
+    log_over = (cell("phase") == Phase.COMPLETED) | ((cell("phase") == Phase.CLEANUP) & cell("running"))
     return (
         # Another page's send holds the mutex, which only keeps things from happening.
         ("send", not_sending, Send.IDLE),
@@ -182,8 +183,9 @@ def irrelevant(cell: Callable[[str], Term]) -> Sequence[tuple[str, Term, Value]]
         # Content that nobody relies on is not compared; the write that makes the guest rely on it makes it differ.
         # (A discard can do so without a write, but changes nothing only where there were zeros already.)
         ("page.copied", ~(cell("page.relied") | cell("page.holds_ring") | cell("page.zero")), False),
-        # After the last send the bitmaps are only waiting to be freed.
-        *((name, over, False) for name in ("page.dirty", "page.logged", "page.fetched", "chunk.clear_pending")),
+        # After the last send the bitmaps are only waiting to be freed; the log of a VM that stands still may stay on.
+        ("page.dirty", over, False),
+        *((name, log_over, False) for name in ("page.logged", "page.fetched", "chunk.clear_pending")),
     )
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import combinations, pairwise, product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -72,6 +72,7 @@ REFUTED = {
     configured("precopy", RING, ["collect-before-reset"]): ("no-page-lost", 16),
     configured("precopy", RING, ["protect-at-start"]): ("no-page-lost", 15),
     configured("precopy", {}, ["log-kept-on"]): ("no-page-lost", 16),
+    configured("precopy", {}, ["start-withdraws-stop"]): ("no-page-lost", 20),
     configured("precopy", {}, ["sync-all-address-spaces"]): ("no-page-lost", 16),
     configured("precopy", {}, ["device-write-marks-all-pages"]): ("no-page-lost", 16),
     configured("precopy", {"multifd": "yes"}, ["flush-channels-each-round"]): ("no-page-lost", 20),
@@ -128,8 +129,8 @@ def test_legacy_precopy_is_proved_too() -> None:
     assert decided(PRECOPY.configure(LEGACY)).verdict == "proved"
 
 
-def test_precopy_has_1264_states() -> None:
-    assert decided(PRECOPY.configure()).states == 1264
+def test_precopy_has_1796_states() -> None:
+    assert decided(PRECOPY.configure()).states == 1796
 
 
 @pytest.mark.parametrize("system", [PRECOPY, HINTING], ids=lambda system: system.name)
@@ -215,15 +216,16 @@ def untidy() -> Run:
     """A counterexample made from unusual steps: devices write where vCPUs could, and one step is where it changes the actor more often."""
     run = counterexample(configured("hinting", LEGACY)).run
     named = {step.name: step for step in run.explicit.steps}
-    steps = [named[re.sub(r"^write", "device-write", item.step.name)] for item in run.steps]
-    start = run.steps[0].before
-    for source, target in combinations(range(len(steps)), 2):
+    steps = [item.step for item in run.steps]
+    start, goal = run.steps[0].before, lost_page(run.explicit)
+    for source, target in product(range(len(steps)), repeat=2):
         moved = [*steps[:source], *steps[source + 1 :]]
         moved.insert(target, steps[source])
-        if switches(moved) > switches(steps) and leads_to(lost_page(run.explicit), start, moved):
-            steps = moved
-            break
-    return executed(run.explicit, start, steps)
+        plain = [named[item.name.removeprefix("device-")] for item in moved]  # Z3 may answer with a device's write
+        unusual = [named[re.sub(r"^write", "device-write", item.name)] for item in plain]
+        if switches(moved) > switches(steps) and leads_to(goal, start, plain) and leads_to(goal, start, unusual):
+            return executed(run.explicit, start, unusual)
+    raise AssertionError("the counterexample cannot be made untidy")
 
 
 def executed(explicit: Explicit, state: dict[str, int], steps: Sequence[Step]) -> Run:

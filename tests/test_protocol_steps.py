@@ -11,7 +11,7 @@ from balloonproof.model.engines.premise import check_projection
 from balloonproof.model.engines.reachability import Reachable, explore
 from balloonproof.model.language import Configuration, Property
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.state import Page, Phase, Send, State
+from balloonproof.model.state import Hinting, Owner, Page, Phase, Send, State
 from balloonproof.model.systems import find_system
 from balloonproof.model.terms import Term, disj, exists
 
@@ -82,3 +82,45 @@ def test_a_sync_does_not_wait_for_channels_and_the_next_turn_of_a_page_does() ->
     assert can_happen(multifd, "merge", lambda s, page: page.in_channel)
     assert can_happen(multifd, "fetch", lambda s, page: page.in_flight)
     assert not can_be(multifd, lambda s, page: page.in_channel & page.in_flight)
+
+
+# ------------------------------------------------------------------------------------------------- failures, and a VM that is paused
+
+
+def before(s: State) -> Term:
+    """No migration runs."""
+    return s.phase == Phase.NONE
+
+
+@pytest.mark.parametrize("action", ["cancel", "fail"])
+def test_a_migration_can_end_before_its_first_sync(action: str) -> None:
+    assert can_happen(configured("precopy"), action, lambda s, page: (s.phase == Phase.BEFORE_SYNC) & ~s.final & ~page.copied & page.dirty)
+    assert not can_happen(configured("precopy", TIMED), action, lambda s, page: (s.phase == Phase.BEFORE_SYNC) & s.sends_go_on)
+
+
+def test_a_migration_that_failed_in_setup_still_says_done() -> None:
+    hinting = configured("hinting", {"release-waits-for-ack": "yes"})
+    assert can_happen(hinting, "cleanup", lambda s, page: (page.owner == Owner.HINTED) & (s.hinting == Hinting.STOP) & s.running)
+    assert not can_be(hinting, lambda s, page: before(s) & (page.owner == Owner.HINTED) & (s.hinting != Hinting.DONE))
+
+
+def test_a_paused_vm_is_paused_after_a_migration_as_well() -> None:
+    paused = configured("precopy")
+    assert can_happen(paused, "complete", lambda s, page: ~s.ran_before)
+    for action in ("cleanup", "switch-over"):
+        found = reachable(paused)
+        (move,) = [item for item in found.moves if item.step.action.name == action]
+        for state in map(int, found.states):
+            if move.enabled(state):
+                old, new = found.layout.unpack(state), found.layout.unpack(move.after(state))
+                assert new["running"] == (old["ran_before"] if old["final"] else old["running"])
+
+
+@pytest.mark.parametrize("log", ["manual", "get-and-clear", "ring"])
+def test_a_retry_on_a_paused_vm_begins_with_what_the_log_holds(log: str) -> None:
+    configuration = configured("precopy", {"dirty-log": log, "initially-set": "no"})
+    assert is_safe(configuration)
+    assert can_happen(configuration, "start-migration", lambda s, page: page.logged)
+    assert can_happen(configuration, "start-migration", lambda s, page: s.log_left_on & ~page.logged)
+    assert not can_be(configuration, lambda s, page: before(s) & s.running & page.logged)
+    assert not can_be(configuration, lambda s, page: before(s) & ~s.log_left_on & page.logged)

@@ -158,6 +158,7 @@ def stop_vm(s: State) -> None:
     """Stop the VM, which blocks the balloon's iothread too, and sync a last time."""
     require(s.phase == Phase.ROUND, s.send == Send.IDLE, ~s.final)
     require_no_store_begun(s)
+    s.ran_before = s.running
     s.running = False
     s.final = True
     s.phase = Phase.BEFORE_SYNC if s.keeps("final-sync") else Phase.ROUND

@@ -7,7 +7,7 @@ From the switch on `copied` says that the destination's content is what the gues
 
 from __future__ import annotations
 
-from balloonproof.model.actions.management import forget_migration, resume_at_destination
+from balloonproof.model.actions.management import forget_migration, settle_at_destination
 from balloonproof.model.language import Actor, action, require
 from balloonproof.model.state import Page, Phase, Send, State
 
@@ -22,8 +22,9 @@ def start_postcopy(s: State) -> None:
         page.logged = False
         page.ram_dirty = False
     s.phase = Phase.POSTCOPY
-    s.running = True
+    s.running = True  # also if it was paused (loadvm_postcopy_handle_run: only -S is heeded)
     s.final = False
+    s.ran_before = True
 
 
 @action(Actor.MIGRATION, event="postcopy.send", source="QEMU ram_save_host_page in postcopy, from the background scan or get_queued_page")
@@ -77,4 +78,4 @@ def end_postcopy(s: State) -> None:
     for page in s.pages:
         require(~page.dirty, ~page.in_flight)
     forget_migration(s)
-    resume_at_destination(s)
+    settle_at_destination(s)

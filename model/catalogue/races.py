@@ -59,6 +59,11 @@ PRECOPY = (
         "precopy", LOST, "5.2 to 6.1", "fixed by 63b41db4bc, 7b0538ed3a, a5c90c61a1 (6.2)", "D8", {}, ("log-kept-on",),
     ),
     Race(
+        "late-stop-of-the-log",
+        "A migration of a paused VM is cancelled, which leaves the log on until the VM goes on; it does so in the next migration, whose log is switched off.",
+        "precopy", LOST, "rule of the log", "1931076077 (2.10), a5c90c61a1 (7.0)", "", {}, ("start-withdraws-stop",),
+    ),
+    Race(
         "tcg-late-store",
         "TCG sets the dirty bit before the store; a sync in between takes the bit, and the page is read before the store.",
         "precopy", LOST, "up to 4.1", "fixed by 9458a9a1df (4.2)", "D9", {"dirty-log": "tcg"}, ("sync-waits-for-stores",),

@@ -17,7 +17,7 @@ from balloonproof.model.engines.reachability import explore
 from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.language import Configuration, Property
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.terms import evaluate, negate, show_value
+from balloonproof.model.terms import TRUE, Term, conj, const, equal, evaluate, exists, negate, show_value, variable
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _listed(values: dict[str, str]) -> str:
 
 
 def check_lemmas(configuration: Configuration, lemmas: Sequence[Property]) -> list[CounterexampleToInduction]:
-    """One counterexample to induction for each lemma and step that has one; none if the lemmas together are inductive."""
+    """One counterexample to induction for each lemma and step that has one, a reachable one if there is one; none if the lemmas together are inductive."""
     system, translate = OnePage(configuration), Z3Terms()
     solver = induction_solver(system, translate)
     written = [Lemma(item.name, system.predicate(item)) for item in lemmas]
@@ -72,12 +72,19 @@ def check_lemmas(configuration: Configuration, lemmas: Sequence[Property]) -> li
     for lemma in written:
         for step in system.steps:
             question = broken_by(lemma, step)
-            state = ask(lemma, step.name, translate.translate(step.guard), translate.translate(question)) if question is not None else None
+            if question is None:
+                continue
+            met = reachable.first(exists(step.inputs.values(), conj(step.guard, question, *(item.term for item in written))))
+            here = translate.translate(_is_state(system, reachable.layout.unpack(met[1])) if met else TRUE)
+            state = ask(lemma, step.name, translate.translate(step.guard), translate.translate(question), here)
             if state:
                 after = {**state, **{name: evaluate(term, state) for name, term in step.updates.items()}}
-                known = reachable.layout.pack(state) in reachable.states
-                found.append(CounterexampleToInduction(lemma.name, step.name, _shown(system, state), _shown(system, after), known))
+                found.append(CounterexampleToInduction(lemma.name, step.name, _shown(system, state), _shown(system, after), met is not None))
     return found
+
+
+def _is_state(system: OnePage, values: dict[str, int]) -> Term:
+    return conj(*(equal(variable(name, sort), const(values[name], sort)) for name, sort in system.variables.items()))
 
 
 def _shown(system: OnePage, values: dict[str, int]) -> dict[str, str]:

@@ -89,6 +89,7 @@ MORE_GUARDS = (
     Guard("collect-before-reset", "dirty ring: an entry is collected before it is handed back to the kernel (QEMU 52281c6d11, 7.2)"),
     Guard("protect-at-start", "dirty ring: pages are write-protected from the start, so not initially set (QEMU a81a592698, 6.1)"),
     Guard("log-kept-on", "nobody else switches the dirty log off during a migration (QEMU 63b41db4bc, 6.2)"),
+    Guard("start-withdraws-stop", "a migration that starts withdraws a stop of the log that waits for the VM to go on (QEMU 1931076077, 2.10)"),
     Guard("sync-all-address-spaces", "the log of every address space is fetched (QEMU 9c1f8f4493, 2.8)"),
     Guard("device-write-marks-all-pages", "a device's write marks every page that it touches (QEMU 6886867e98, 2.1)"),
     Guard("flush-channels-each-round", "multifd: the channels are empty before a page can be handed out again (QEMU multifd_ram_flush_and_sync)"),
