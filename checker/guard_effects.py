@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from balloonproof.checker.known_systems import one_page_of
 from balloonproof.model.language import Configuration, Step
-from balloonproof.model.one_page import OnePage, declared_fields
+from balloonproof.model.one_page import declared_fields
 from balloonproof.model.terms import FALSE, Term, conj, disj, equal, exists, negate, variable
 
 
@@ -25,12 +26,6 @@ class Effect:
     changed: Term
     same: Term
     allowed: Term
-
-
-@cache
-def one_page_of(configuration: Configuration) -> OnePage:
-    """The one-page system of a configuration, built once."""
-    return OnePage(configuration)
 
 
 @cache

@@ -1,17 +1,20 @@
 """Compiles functions of numbers and arrays to machine code, by numba, which is optional: ``balloonproof[fast]``.
 
 Only modules of loops (``*_loops.py``) import this, and only long input imports those: importing numba takes half a second.
-What is compiled is kept next to the source (or in numba's cache folder), so it is compiled once per installation.
+What is compiled is kept with what else is kept on disk (``cache``), so it is compiled once for each version of the sources.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any, TypeVar, cast
 
 import numpy as np
+
+from balloonproof.checker import cache
 
 word: Any = np.int64
 """A number as the machine has it: signed, 64 bits. (Unsigned bytes and signed numbers together would become floating-point.)"""
@@ -19,7 +22,7 @@ word: Any = np.int64
 F = TypeVar("F", bound=Callable[..., object])
 
 
-@cache
+@lru_cache(1)
 def is_available() -> bool:
     """Is numba installed?"""
     return find_spec("numba") is not None
@@ -27,6 +30,14 @@ def is_available() -> bool:
 
 def compiled(function: F) -> F:
     """``function``, compiled when it is first called."""
+    place = cache.folder()
+    if place is not None:
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(place / "compiled"))
     from numba import njit
 
-    return cast(F, njit(cache=True)(function))
+    if place is None:
+        return cast(F, njit(function))
+    try:
+        return cast(F, njit(cache=True)(function))
+    except RuntimeError:  # no place to keep it
+        return cast(F, njit(function))

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balloonproof.checker.automaton import IMPOSSIBLE, Automaton
+from balloonproof.checker.known_systems import one_page_of
 from balloonproof.checker.neighbours import Neighbours
 from balloonproof.checker.observe import Meaning, Vocabulary
 from balloonproof.checker.read.events import Event, Header, Pages, merge_ranges
 from balloonproof.model.language import Configuration
-from balloonproof.model.one_page import OnePage
 
 CHECKPOINTS = frozenset({"start-migration", "switch-over"})
 """Actions before which the properties are judged: they begin something new."""
@@ -59,7 +59,7 @@ class PageMonitor(ABC):
     """What the monitors share: what is said, and how it is judged.  How pages' sets are stored is theirs."""
 
     def __init__(self, configuration: Configuration, header: Header, pages: int) -> None:
-        self.one_page = OnePage(configuration)
+        self.one_page = one_page_of(configuration)
         self.vocabulary = Vocabulary(self.one_page, header)
         self.automaton = Automaton(self.one_page, self.vocabulary)
         self.page_count = pages

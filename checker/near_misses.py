@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from balloonproof.checker.known_systems import one_page_of
 from balloonproof.checker.neighbours import DEFAULT_CHUNK
 from balloonproof.checker.observe import Vocabulary
 from balloonproof.checker.read import Event, Trace
 from balloonproof.model.catalogue import RACES, Race, Scope, Window
 from balloonproof.model.language import Configuration
-from balloonproof.model.one_page import OnePage
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def windows() -> dict[Window, tuple[Race, ...]]:
 
 def near_misses(trace: Trace, configuration: Configuration) -> list[NearMiss]:
     """Each window that the system can have, on this trace."""
-    vocabulary = Vocabulary(OnePage(configuration), trace.header)
+    vocabulary = Vocabulary(one_page_of(configuration), trace.header)
     known = vocabulary.by_event.keys()
     counters = [
         _Counter(window, races, trace.header.chunk_pages or DEFAULT_CHUNK, any(map(trace.header.observes, window.closes)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from balloonproof.model.language import Step
@@ -89,16 +90,35 @@ def compile_predicate(term: Term, layout: Layout) -> Callable[[Any], Any]:
 
 @dataclass(frozen=True, eq=False)
 class Move:
-    """A step with its free inputs decided: `enabled(s)` and `after(s)` on packed states."""
+    """A step with its free inputs decided: `enabled(s)` and `after(s)` on packed states, compiled when they are first asked for."""
 
     step: Step
     inputs: Mapping[str, int]
-    enabled: Callable[[Any], Any]
-    after: Callable[[Any], Any]
+    guard: Term
+    updates: Mapping[str, Term]
+    layout: Layout
 
     @property
     def name(self) -> str:
         return self.step.name
+
+    @cached_property
+    def enabled(self) -> Callable[[Any], Any]:
+        """Can the move be made?"""
+        return compile_predicate(self.guard, self.layout)
+
+    @cached_property
+    def after(self) -> Callable[[Any], Any]:
+        """The state after it."""
+        lines, names = _expressions(list(self.updates.values()), self.layout)
+        clear = ((1 << self.layout.width) - 1) & ~sum(self.layout.mask(name) for name in self.updates)
+        parts = []
+        for name, term in self.updates.items():
+            if term.op == "const":
+                parts.append(str(term.value << self.layout.offsets[name]))
+            else:
+                parts.append(f"({names[term]} << {self.layout.offsets[name]})")
+        return _compile("after", lines, " | ".join([f"(s & {clear})", *parts]))
 
 
 def _decided(step: Step) -> Iterator[tuple[dict[str, int], Term, dict[str, Term]]]:
@@ -119,21 +139,9 @@ def _decided(step: Step) -> Iterator[tuple[dict[str, int], Term, dict[str, Term]
 
 def compile_steps(steps: Sequence[Step], layout: Layout, keep_idle: bool = False) -> list[Move]:
     """All moves of `steps`; a step that changes nothing has none unless `keep_idle`."""
-    moves = []
+    moves: list[Move] = []
     for step in steps:
         if not step.updates and not keep_idle:
             continue
-        for chosen, guard, updates in _decided(step):
-            lines, names = _expressions([guard], layout)
-            enabled = _compile("enabled", lines, names[guard])
-            lines, names = _expressions(list(updates.values()), layout)
-            clear = ((1 << layout.width) - 1) & ~sum(layout.mask(name) for name in updates)
-            parts = []
-            for name, term in updates.items():
-                if term.op == "const":
-                    parts.append(str(term.value << layout.offsets[name]))
-                else:
-                    parts.append(f"({names[term]} << {layout.offsets[name]})")
-            after = _compile("after", lines, " | ".join([f"(s & {clear})", *parts]))
-            moves.append(Move(step, chosen, enabled, after))
+        moves += [Move(step, chosen, guard, updates, layout) for chosen, guard, updates in _decided(step)]
     return moves

@@ -245,12 +245,13 @@ class OnePage:
         return tuple(step for step in steps if step.guard is not FALSE)
 
     @cached_property
-    def _constants(self) -> dict[Term, Term]:
+    def constants(self) -> Mapping[Term, Term]:
+        """The variables that never change, and their values."""
         fields = declared_fields().items()
         return constants_of(self._all_steps, {name: as_term(item.initial, item.sort) for name, item in fields if item.initial is not None})
 
     def _without_constants(self, step: Step) -> Step:
-        step = restricted(step, self._constants)
+        step = restricted(step, self.constants)
         updates = self.normalised(step.updates)
         used = set(variables_of(updates.values()))
         inputs = {name: term for name, term in step.inputs.items() if term in used}
@@ -260,7 +261,7 @@ class OnePage:
         """`updates` with every variable that does not matter in the next state set to its fixed value."""
         result = dict(updates)
         current = {name: variable(name, item.sort) for name, item in declared_fields().items()}
-        current = {name: self._constants.get(term, term) for name, term in current.items()}
+        current = {name: self.constants.get(term, term) for name, term in current.items()}
         for index, (name, before, value) in enumerate(irrelevant(current.__getitem__)):
             if name not in result and not any(term.name in result for term in variables_of([before])):
                 continue  # untouched by the step, so still as it was left
@@ -278,10 +279,14 @@ class OnePage:
         sending = {s.action.name for s in self._all_steps if s.role in OTHERS and "send" in s.updates}
         return frozenset(sending - noticed)
 
+    def know(self, steps: tuple[Step, ...], constants: Mapping[Term, Term], unnoticed: frozenset[str]) -> None:
+        """These were worked out before, for an equal configuration of the same model."""
+        vars(self).update(steps=steps, constants=constants, unnoticed=unnoticed)
+
     @cached_property
     def variables(self) -> dict[str, Sort]:
         """The variables that can change or whose initial value is open, by cell name."""
-        fixed = {term.name for term in self._constants}
+        fixed = {term.name for term in self.constants}
         return {name: f.sort for name, f in declared_fields().items() if name not in fixed}
 
     @cached_property
@@ -305,7 +310,7 @@ class OnePage:
 
     def _about_page(self, predicate: Callable[..., Term]) -> Term:
         state = self._state("own")
-        return substitute(predicate(state, state.observed), self._constants)
+        return substitute(predicate(state, state.observed), self.constants)
 
     def violated(self) -> dict[str, Term]:
         """For each `always` property the bad states."""

@@ -81,6 +81,11 @@ class Term:
             cls._table[key] = term
         return term
 
+    @classmethod
+    def restored(cls, op: str, sort: Sort, args: tuple[Term, ...], value: int, name: str) -> Term:
+        """A term from its parts as they were written down before; what makes terms anew is below, and simplifies them."""
+        return cls._make(op, sort, args, value, name)
+
     def __bool__(self) -> bool:
         raise TypeError(f"a model term has no truth value of its own: {self!r}; use &, |, ~ or choose()")
 

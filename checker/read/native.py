@@ -160,11 +160,13 @@ class LineReader:
 
 
 def stream_native(path: str | os.PathLike[str]) -> Trace:
-    """As :func:`read_native` for a file, but its events are read anew each time they are iterated over, never held.
+    """As :func:`read_native` for a file, but the events of a long one are read anew each time they are iterated over, never held.
 
-    Text that is not of the format raises when it is reached.
+    Text in it that is not of the format raises when it is reached.
     """
     name = os.fspath(path)
+    if not NativeFile(name).is_long():
+        return read_native(name)
     reader = LineReader(name)
     for _ in _parse(reader, lines(name)):
         break

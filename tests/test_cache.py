@@ -1,0 +1,98 @@
+"""What is kept on disk changes nothing but time: what is restored is what was worked out, and damage or a full disk goes unnoticed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from balloonproof.checker import cache, known_systems
+from balloonproof.model.one_page import OnePage
+from balloonproof.model.stored import restore, stored
+from balloonproof.model.systems import SYSTEMS, find_system
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "kept"))
+    known_systems.one_page_of.cache_clear()
+    return tmp_path / "kept"
+
+
+def entries(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*.json"))
+
+
+def assert_same(one: OnePage, other: OnePage) -> None:
+    """Terms are one object if they are equal, so steps can be compared by their parts."""
+
+    def parts(system: OnePage) -> list[object]:
+        return [
+            (s.action.name, s.role, id(s.guard), *((k, id(t)) for k, t in s.updates.items()), *((k, id(t)) for k, t in s.inputs.items()))
+            for s in system.steps
+        ]  # fmt: skip
+
+    assert parts(one) == parts(other)
+    assert one.variables == other.variables
+    assert one.unnoticed == other.unnoticed
+
+
+@pytest.mark.parametrize("name", [system.name for system in SYSTEMS])
+def test_a_system_is_restored_as_it_was(name: str) -> None:
+    configuration = find_system(name).configure()
+    original, copy = OnePage(configuration), OnePage(configuration)
+    restore(copy, json.loads(json.dumps(stored(original))))
+    assert_same(original, copy)
+
+
+def test_the_second_run_finds_what_the_first_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = find_system("precopy").configure()
+    first = known_systems.one_page_of(configuration)
+    assert len(entries(folder)) == 1
+    known_systems.one_page_of.cache_clear()
+    monkeypatch.setattr(known_systems, "stored", lambda one_page: pytest.fail("worked out again"))
+    assert_same(known_systems.one_page_of(configuration), first)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"0000\n{}", b"{", None])
+def test_damage_is_repaired(folder: Path, damage: bytes | None) -> None:
+    configuration = find_system("precopy").configure()
+    first = known_systems.one_page_of(configuration)
+    (entry,) = entries(folder)
+    whole = entry.read_bytes()
+    entry.write_bytes(whole.replace(b"false", b"true", 1)[:-1] if damage is None else damage)
+    known_systems.one_page_of.cache_clear()
+    assert_same(known_systems.one_page_of(configuration), first)
+    assert entry.read_bytes() == whole
+
+
+def test_an_entry_of_something_else_is_replaced(folder: Path) -> None:
+    configuration = find_system("precopy").configure()
+    known_systems.one_page_of(configuration)
+    (entry,) = entries(folder)
+    cache.save(entry.stem, {"terms": [["var", "no such sort", [], -1, "x"]]})
+    known_systems.one_page_of.cache_clear()
+    assert_same(known_systems.one_page_of(configuration), OnePage(configuration))
+
+
+def test_a_place_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "file" / "below"))
+    cache.save("x", [1])
+    assert cache.load("x") is None
+
+
+def test_it_can_be_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(cache.VARIABLE, "off")
+    known_systems.one_page_of(find_system("precopy").configure())
+    assert cache.folder() is None
+    assert not folder.exists()
+
+
+def test_old_versions_are_dropped(folder: Path) -> None:
+    for number in range(9):
+        (folder / f"old{number}").mkdir(parents=True)
+    cache.save("x", [1])
+    assert cache.load("x") == [1]
+    assert len(list(folder.iterdir())) < 9
