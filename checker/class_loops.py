@@ -108,7 +108,10 @@ def move_range(
     first: int, count: int, letter: int, apart: bool, next_set: Small, moves: Numbers, state: Numbers,
     pages: Small, sets: Small, groups: Small, forward: Small, members: Numbers, roots: Small, slots: Small,
 ) -> None:  # fmt: skip
-    """Moves the pages of a range; with `apart` into groups of their own (-1 - group), else to be remembered."""
+    """Moves the pages of a range; with `apart` into groups of their own (-1 - group), else to be remembered.
+
+    What is impossible is not remembered: it has to be said of every page.
+    """
     previous, target = -1, -1
     for page in range(first, first + count):
         number = root_of(pages[page], forward)
@@ -120,7 +123,7 @@ def move_range(
             if apart and group >= 0:
                 group = -1 - group
             target = class_with(group, after, state, sets, groups, forward, members, roots, slots)
-            if not apart and number < moves.shape[1] and forward[number] == number:
+            if not apart and (after > 0 or held == 0) and number < moves.shape[1] and forward[number] == number:
                 moves[letter, number] = state[VERSION] << CLASS_BITS | target
         members[number] -= 1
         members[target] += 1

@@ -6,7 +6,6 @@ What is compiled is kept with what else is kept on disk (``cache``), so it is co
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
@@ -30,13 +29,12 @@ def is_available() -> bool:
 
 def compiled(function: F) -> F:
     """``function``, compiled when it is first called."""
-    place = cache.folder()
-    if place is not None:
-        os.environ.setdefault("NUMBA_CACHE_DIR", str(place / "compiled"))
-    from numba import njit
+    from numba import config, njit
 
+    place = cache.folder()
     if place is None:
         return cast(F, njit(function))
+    config.CACHE_DIR = config.CACHE_DIR or str(place / "compiled")
     try:
         return cast(F, njit(cache=True)(function))
     except RuntimeError:  # no place to keep it

@@ -243,6 +243,15 @@ def test_both_monitors_say_the_same_of_events_in_any_order(trace: Trace) -> None
     assert columns == reference
 
 
+def test_what_is_impossible_is_said_of_every_page() -> None:
+    """A page of the class of one of which it was said before, in an event that named it twice."""
+    observed = tuple(sorted(ABOUT_PAGES))
+    events = [Event(0, "migration.send", ((0, 1), (0, 1))), Event(0, "migration.send", ((0, 2),))]
+    reference, columns = both(Trace(Header(pages=8, chunk_pages=8, system="precopy", observed=observed), events))
+    assert [item[:2] for item in reference[0]][:2] == [("impossible", ((0, 1),)), ("impossible", ((1, 1),))]
+    assert columns == reference
+
+
 def test_both_monitors_say_the_same_of_a_trace_with_a_gap() -> None:
     trace = read_trace(HAND_DIRECTORY / "precopy.accept.trace")
     events = list(trace.events)
