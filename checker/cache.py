@@ -19,7 +19,8 @@ from typing import Any
 from balloonproof.checker.whole_file import whole_file
 
 VARIABLE = "BALLOONPROOF_CACHE"
-_MOST_VERSIONS = 4
+_PREFIX = "version-"
+_OTHER_VERSIONS = 3
 
 
 def folder() -> Path | None:
@@ -29,7 +30,7 @@ def folder() -> Path | None:
         return None
     base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     with suppress(RuntimeError):  # no home
-        return (Path(chosen) if chosen else base / "balloonproof").expanduser() / _version()
+        return (Path(chosen) if chosen else base / "balloonproof").expanduser() / f"{_PREFIX}{_version()}"
     return None
 
 
@@ -65,8 +66,8 @@ def save(name: str, data: Any) -> None:
     with suppress(OSError):
         if not place.exists():
             place.mkdir(parents=True, mode=0o700)
-            versions = sorted((path for path in place.parent.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime)
-            for path in versions[:-_MOST_VERSIONS]:
+            others = [path for path in place.parent.glob(f"{_PREFIX}*") if path != place]
+            for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-_OTHER_VERSIONS]:
                 shutil.rmtree(path, ignore_errors=True)
         with whole_file(place / f"{name}.json") as stream:
             stream.write(f"{_checksum(text)}\n{text}")

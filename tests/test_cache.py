@@ -90,9 +90,11 @@ def test_it_can_be_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert not folder.exists()
 
 
-def test_old_versions_are_dropped(folder: Path) -> None:
+def test_old_versions_are_dropped_and_nothing_else(folder: Path) -> None:
     for number in range(9):
-        (folder / f"old{number}").mkdir(parents=True)
+        (folder / f"version-{number}").mkdir(parents=True)
+    (folder / "mine").mkdir()
     cache.save("x", [1])
     assert cache.load("x") == [1]
-    assert len(list(folder.iterdir())) < 9
+    assert len(list(folder.glob("version-*"))) < 9
+    assert (folder / "mine").exists()
