@@ -1,4 +1,4 @@
-"""Prints how long the tool takes, beside what a user would run instead.
+"""Prints how long proofs take, and a real record; how fast traces are read and checked is in ``speed.py``.
 
 Ratios are of one run on one machine; nothing here is a test.
 """
@@ -6,8 +6,6 @@ Ratios are of one run on one machine; nothing here is a test.
 from __future__ import annotations
 
 import gc
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -42,21 +40,6 @@ def proofs() -> Iterable[str]:
         yield f"{result.configuration!s:70} {result.verdict}{length}: {seconds:.1f} s, {result.states:,} states"
 
 
-def reading() -> Iterable[str]:
-    """Lines per second: the patterns made from the grammar, and the grammar itself."""
-    import zstandard
-
-    from balloonproof.grammar import line_parser
-
-    with (RECORD / "src.qemu_trace.log.zst").open("rb") as file:
-        text = zstandard.ZstdDecompressor().stream_reader(file).read().decode()
-    lines = [line for line in text.splitlines() if "ram_save_page" in line][:20_000]
-    parser = line_parser("qemu_log")
-    fast = timed(lambda: [parser.match(line) for line in lines])
-    slow = timed(lambda: [parser.parse_with_grammar(line) for line in lines[:2_000]]) * (len(lines) / 2_000)
-    yield f"reading a QEMU log: {len(lines) / fast:,.0f} lines/s, {slow / fast:.0f} times lark's LALR"
-
-
 def checking() -> Iterable[str]:
     """A real record, and the same events once they are read."""
     from balloonproof.checker.checking import check_trace, configuration_of
@@ -68,11 +51,9 @@ def checking() -> Iterable[str]:
     yield f"reading b_hint_q10: {seconds:.1f} s for {len(trace.events):,} events"
     follow = timed(lambda: check_trace(trace, configuration_of(trace)))
     yield f"following it: {follow:.1f} s, {len(trace.events) / follow:,.0f} events/s"
-    help_time = timed(lambda: subprocess.run([sys.executable, "-m", "balloonproof.checker", "--help"], capture_output=True, check=True))
-    yield f"balloonproof --help: {help_time:.2f} s"
 
 
 if __name__ == "__main__":
-    for part in (proofs, reading, checking):
+    for part in (proofs, checking):
         for line in part():
             print(line, flush=True)

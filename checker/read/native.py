@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .scanner import Batch
 
 VERSION = 1
-LONG = 4 << 20
+LONG = 1 << 20
 """Bytes of text from which on a trace is read as columns; below, importing numba takes longer than it saves."""
 _QUANTITIES = {"pages": "pages", "page-size": "page_size", "chunk-pages": "chunk_pages", "host-page-size": "host_page_size"}
 _HEX_KEYS = frozenset({"id", "current"})
