@@ -173,6 +173,12 @@ class _Queue(FreePageQueue):
     def is_empty(self) -> Term:
         return self.length == 0
 
+    def clear(self) -> None:
+        for index in range(self.shape.slots):
+            for part in ("kind", "page", "id"):
+                self.transaction.write(f"queue.{index}.{part}", const(0, self._slot(index, part).sort))
+        self.transaction.write("queue.length", const(0, self.shape.length_sort))
+
 
 class ExplicitState(State):
     """The state that an action sees in the explicit reading."""

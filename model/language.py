@@ -171,6 +171,10 @@ class FreePageQueue(ABC):
     @abstractmethod
     def is_empty(self) -> Term: ...
 
+    @abstractmethod
+    def clear(self) -> None:
+        """Forget every element: the device was reset."""
+
 
 # -------------------------------------------------------------------------------------------------------------- actions
 

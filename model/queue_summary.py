@@ -172,6 +172,10 @@ class SummarisedQueue(FreePageQueue):
         q = self.summary
         return ~disj(self._earlier(), q.start != Waiting.NONE, q.hint, q.stop)
 
+    def clear(self) -> None:
+        for name in QueueSummary.fields:
+            setattr(self.summary, name, Waiting.NONE if name == "start" else False)
+
     def issue(self) -> None:
         """A new id was issued: queued commands that carried the current one are old now."""
         q = self.summary

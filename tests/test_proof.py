@@ -80,6 +80,7 @@ REFUTED = {
     configured("hinting", PER_ROUND, ["fresh-bitmap"]): ("no-page-lost", 18),
     configured("hinting", PER_ROUND, ["final-sync"]): ("no-page-lost", 11),
     configured("hinting", ACKNOWLEDGED, ["clear-only-fetched"]): ("no-page-lost", 23),
+    configured("hinting", ACKNOWLEDGED, ["reset-before-kexec"]): ("no-page-lost", 19),
     configured("hinting", ACKNOWLEDGED, ["clear-log-before-read"]): ("no-page-lost", 15),
     configured("hinting", PER_ROUND, ["stop-before-sync"]): ("no-page-lost", 24),
     configured("hinting", PER_ROUND, ["check-command-id"]): ("no-page-lost", 24),

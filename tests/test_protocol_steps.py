@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from balloonproof.model.engines.premise import check_projection
-from balloonproof.model.engines.reachability import Reachable, explore
+from balloonproof.model.engines.reachability import Reachable, apply, explore
 from balloonproof.model.language import Configuration, Property
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.state import Hinting, Owner, Page, Phase, Send, State
@@ -124,3 +124,30 @@ def test_a_retry_on_a_paused_vm_begins_with_what_the_log_holds(log: str) -> None
     assert can_happen(configuration, "start-migration", lambda s, page: s.log_left_on & ~page.logged)
     assert not can_be(configuration, lambda s, page: before(s) & s.running & page.logged)
     assert not can_be(configuration, lambda s, page: before(s) & ~s.log_left_on & page.logged)
+
+
+# ----------------------------------------------------------------------------------------------------------------------- reset
+
+
+def after(configuration: Configuration, action: str) -> list[dict[str, int]]:
+    """What one page can see after the action."""
+    found = reachable(configuration)
+    states: set[int] = set()
+    for move in found.moves:
+        if move.step.action.name == action:
+            states |= {int(state) for state in apply(move, found.states)}
+    return [found.layout.unpack(state) for state in sorted(states)]
+
+
+def test_a_reset_beside_hinting_leaves_no_hint_no_round_and_no_held_page() -> None:
+    states = after(configured("hinting", {"release-waits-for-ack": "yes"}), "kexec")
+    assert states
+    for name in ("hinting", "queue.hint", "queue.earlier_hint", "queue.start", "in_round", "received", "active", "page.owner", "page.relied"):
+        assert {state[name] for state in states} == {0}, name
+
+
+@pytest.mark.parametrize("system", ["balloon", "balloon-skip", "hinting", "reporting"])
+def test_a_device_is_reset_in_no_sync(system: str) -> None:
+    for phase in (Phase.FETCH, Phase.MERGE, Phase.AFTER_SYNC):
+        assert not can_happen(configured(system), "kexec", lambda s, page, phase=phase: s.phase == phase)
+    assert can_happen(configured(system), "kexec", lambda s, page: (s.phase == Phase.ROUND) & page.relied)

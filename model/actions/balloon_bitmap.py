@@ -28,6 +28,14 @@ def bit_cleared(s: State, page: Page) -> None:
         page.ram_dirty = page.ram_dirty | (s.phase != Phase.NONE)
 
 
+def bit_at_reset(s: State, page: Page) -> None:
+    """The device is reset: another kernel's balloon is empty, and no deflate request says so."""
+    if s.has("balloon-skip"):
+        page.deflate_handled = False
+        if s.keeps("reset-clears-bitmap"):
+            page.balloon_bit = False
+
+
 def is_trusted(s: State, page: Page) -> Term:
     """May the page's bit be believed now?
 

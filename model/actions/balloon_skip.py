@@ -7,12 +7,10 @@ When a dirty page's turn to be sent comes and its bit in the host's balloon bitm
 from __future__ import annotations
 
 from balloonproof.model.actions.balloon_bitmap import bit_cleared, is_trusted
-from balloonproof.model.actions.device_reset import forget_requests
 from balloonproof.model.actions.dirty_log import clear_chunk
 from balloonproof.model.actions.discard import handles_requests
-from balloonproof.model.actions.free_page_bitmap import lose_list
 from balloonproof.model.language import Actor, action, require
-from balloonproof.model.state import Owner, Page, Phase, Send, State
+from balloonproof.model.state import Page, Phase, Send, State
 
 
 def may_skip(s: State, page: Page) -> None:
@@ -65,17 +63,3 @@ def drain_deflate(s: State, page: Page) -> None:
     if s.setting("suspended") == "while-handled":
         page.deflate_handled = True
     bit_cleared(s, page)
-
-
-@action(Actor.GUEST, event="guest.reboot", source="QEMU virtio_balloon_device_reset; a rebooted or reloaded driver has an empty balloon")
-def reboot(s: State) -> None:
-    """The guest starts anew: all pages are its own again, and no deflate request says so."""
-    require(handles_requests(s))
-    for page in s.pages:
-        page.owner = Owner.FREE
-        page.relied = False
-        forget_requests(s, page)
-        page.deflate_handled = False
-        if s.keeps("reset-clears-bitmap"):
-            page.balloon_bit = False
-    lose_list(s)

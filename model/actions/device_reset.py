@@ -1,13 +1,16 @@
-"""What becomes of requests, records and the poison value when the balloon device is reset: suspend, and another kernel.
+"""What becomes of requests, records, hints and the poison value when the balloon device is reset: suspend, and another kernel.
 
-Hinting's queue is not reset here: a system that has hinting too leaves these steps out.
+A reset is a write of the guest's to the device's status, which the device handles under the big QEMU lock, so it falls into no sync.
 """
 
 from __future__ import annotations
 
+from balloonproof.model.actions.balloon_bitmap import bit_at_reset
+from balloonproof.model.actions.discard import handles_requests
+from balloonproof.model.actions.free_page_bitmap import lose_list
 from balloonproof.model.actions.guest import store
 from balloonproof.model.language import Actor, action, require
-from balloonproof.model.state import Owner, Page, Request, State
+from balloonproof.model.state import Hinting, Owner, Page, Request, State
 
 
 def forget_requests(s: State, page: Page) -> None:
@@ -19,10 +22,25 @@ def forget_requests(s: State, page: Page) -> None:
         page.report = Request.NONE
 
 
-@action(Actor.GUEST, event="guest.kexec", source="Linux kexec, virtio_dev_shutdown (also in 6.1.192); QEMU virtio_balloon_device_reset (9a7ca8a7c9, 4.1)")
+def forget_hints(s: State) -> None:
+    """QEMU virtio_balloon_device_reset: hinting stops, whatever its state was; the command id counts on, and the queue is empty."""
+    if s.has("hinting"):
+        s.hinting = Hinting.STOP
+        s.queue.clear()
+
+
+def begin_with_new_driver(s: State) -> None:
+    """Another kernel's driver has read no command id, and is in no round."""
+    if s.has("hinting"):
+        s.received = s.stop_id
+        s.active = s.received
+        s.in_round = False
+
+
+@action(Actor.GUEST, event="guest.kexec", source="Linux kexec, reboot: virtio_dev_shutdown (6.1.192); QEMU virtio_balloon_device_reset (9a7ca8a7c9, 4.1)")
 def kexec(s: State) -> None:
-    """Another kernel takes over, and all memory is free as after boot.  The old one has reset the device, which drops its requests and the device's record."""
-    require(s.running)
+    """Another kernel takes over, and all memory is free as after boot.  The device has been reset, which drops its requests, records and hints."""
+    require(s.running, handles_requests(s))
     for page in s.pages:
         require(~page.store_begun)
         page.owner = Owner.FREE
@@ -34,8 +52,13 @@ def kexec(s: State) -> None:
             forget_requests(s, page)
         if s.has("balloon") and s.is_set("ballooned-record", "across-elements", "until-deflate") and s.keeps("reset-ends-record"):
             page.recorded = False
+        bit_at_reset(s, page)
     if s.is_set("free-page-content", "poison"):
         s.poison_known = True
+    if s.keeps("reset-before-kexec"):
+        forget_hints(s)
+    begin_with_new_driver(s)
+    lose_list(s)
 
 
 @action(Actor.DRIVER, event="guest.restore", source="Linux virtballoon_freeze, virtballoon_restore (S3, S4); QEMU virtio_balloon_device_reset")

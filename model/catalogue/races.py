@@ -166,6 +166,12 @@ HINTING = (
         "hinting", "hinted-pages-released", "4.0 to 5.0", "fixed by dd8eeb9671 (5.1)", "B7", {**OWN_ID, "early-release": "no"}, ("done-on-cleanup",),
     ),
     Race(
+        "kexec-with-hints-queued",
+        "Another kernel takes over while hints of the old one are queued; waiting for the device, which the old one did, does not help the new one.",
+        "hinting", LOST, "Linux before virtio_dev_shutdown", "Linux virtio_dev_shutdown", "4.7", ACK, ("reset-before-kexec",),
+        window=windows.KEXEC_WITH_HINTS,
+    ),
+    Race(
         "hinting-tcg-tlb",
         "TCG without the TLB reset loses writes beside hints as well.",
         "hinting", LOST, "7.2.22", "missing physical_memory_dirty_bits_cleared", "tcg",

@@ -110,6 +110,10 @@ DISCARD_WHILE_PINNED = Window(
     "discard while pinned", "memory is discarded while a device has it pinned",
     _names("device.attach"), _names("device.detach"), DISCARDED, Scope.SPAN,
 )  # fmt: skip
+KEXEC_WITH_HINTS = Window(
+    "kexec with hints", "another kernel takes over before the device has read a hint of the old one",
+    _names("guest.hint"), _names("host.hint host.drop"), _names("guest.kexec"),
+)  # fmt: skip
 KEXEC = Window(
     "another kernel", "another kernel takes over while a request of the old one is queued",
     _names("guest.inflate"), INFLATED, _names("guest.kexec"),

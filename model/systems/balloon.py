@@ -69,9 +69,11 @@ RECORD_GUARDS = (
     Guard("reset-ends-record", "a reset of the device ends its record (QEMU 9a7ca8a7c9, 4.1)"),
 )
 
+RESET_BEFORE_KEXEC = Guard("reset-before-kexec", "a kernel resets the device before another kernel takes its memory (Linux virtio_dev_shutdown)")
+
 DISCARD_GUARDS = (
     Guard("discard-before-answer", "what a request lets the device discard is discarded before its answer (virtio-spec: before acknowledging)"),
-    Guard("reset-before-kexec", "a kernel resets the device before another kernel takes its memory (Linux virtio_dev_shutdown)"),
+    RESET_BEFORE_KEXEC,
 )
 
 PINNING_GUARDS = (

@@ -23,7 +23,7 @@ host pages larger than guest pages.
 
 from __future__ import annotations
 
-from balloonproof.model.actions import balloon_skip
+from balloonproof.model.actions import balloon_skip, device_reset
 from balloonproof.model.language import Guard, Setting, System
 from balloonproof.model.properties import BIT_SKIPS_PAGE, HOST_KEEPS_CONTENT, MIGRATION_CAN_COMPLETE, MIGRATION_COMPLETES, NO_PAGE_LOST
 from balloonproof.model.systems import balloon, free_page_bitmap, precopy
@@ -34,7 +34,7 @@ ACTIONS = (
     balloon_skip.choose_skip,
     balloon_skip.begin_deflate,
     balloon_skip.drain_deflate,
-    balloon_skip.reboot,
+    device_reset.kexec,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from balloonproof.model.actions import balloon_device, balloon_driver, migration
+from balloonproof.model.actions import balloon_device, balloon_driver, device_reset, migration
 from balloonproof.model.language import Guard, Setting, System
 from balloonproof.model.properties import (
     HINT_SKIPS_PAGE,
@@ -12,7 +12,7 @@ from balloonproof.model.properties import (
     MIGRATION_COMPLETES,
     NO_PAGE_LOST,
 )
-from balloonproof.model.systems import precopy
+from balloonproof.model.systems import balloon, precopy
 
 DRIVER_ACTIONS = (
     balloon_driver.read_config,
@@ -60,6 +60,7 @@ GUARDS = (
     Guard("start-only-when-requested", "hinting starts only after it was requested (QEMU 20a4da0f23, 5.1)"),
     Guard("hints-only-when-started", "a hint is honoured only while hinting is started"),
     Guard("block-when-stopped", "the balloon's iothread touches nothing while the VM is stopped (QEMU block_iothread)"),
+    balloon.RESET_BEFORE_KEXEC,
     Guard("done-on-cleanup", "a cancelled or failed migration tells the guest DONE (QEMU dd8eeb9671, 5.1)"),
 )
 
@@ -67,7 +68,7 @@ HINTING = System(
     "hinting",
     "Free page hinting over pre-copy: VIRTIO_BALLOON_F_FREE_PAGE_HINT as QEMU and Linux run it.",
     frozenset({"hinting"}),
-    (*precopy.ACTIONS, migration.begin_timed_sync, *ACTIONS),
+    (*precopy.ACTIONS, migration.begin_timed_sync, *ACTIONS, device_reset.kexec),
     (*precopy.SETTINGS, precopy.MID_ROUND_SYNC, *SETTINGS),
     precopy.GUARDS + GUARDS,
     (NO_PAGE_LOST, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, HINT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE, HINTED_PAGES_COME_BACK),

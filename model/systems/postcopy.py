@@ -6,7 +6,7 @@ nothing may take a page away from the destination that was sent already (no disc
 
 from __future__ import annotations
 
-from balloonproof.model.actions import postcopy
+from balloonproof.model.actions import device_reset, postcopy
 from balloonproof.model.language import Guard, System
 from balloonproof.model.properties import (
     DESTINATION_IS_RIGHT,
@@ -41,7 +41,7 @@ POSTCOPY = System(
     "postcopy",
     "Post-copy after pre-copy rounds: discard bitmap, page requests, recovery; balloon and hints beside it.",
     frozenset({"postcopy", "balloon", "hinting"}),
-    precopy.ACTIONS + balloon.ACTIONS + hinting.ACTIONS + ACTIONS,
+    (*precopy.ACTIONS, *balloon.ACTIONS, *hinting.ACTIONS, *ACTIONS, device_reset.kexec),
     precopy.SETTINGS + balloon.SETTINGS + hinting.SETTINGS,
     precopy.GUARDS + balloon.GUARDS + hinting.GUARDS + GUARDS,
     (NO_PAGE_LOST, DESTINATION_IS_RIGHT, NO_FAULT_HANGS, HOST_KEEPS_CONTENT, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, POSTCOPY_ENDS),

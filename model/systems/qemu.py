@@ -7,7 +7,7 @@ the discards.  At HEAD the whole is refuted by the race that refutes `hinting`; 
 
 from __future__ import annotations
 
-from balloonproof.model.actions import migration
+from balloonproof.model.actions import device_reset, migration
 from balloonproof.model.language import Setting, System
 from balloonproof.model.properties import (
     DESTINATION_IS_RIGHT,
@@ -34,7 +34,7 @@ QEMU = System(
     "qemu",
     "QEMU HEAD with Linux HEAD, all features at once.",
     frozenset({"balloon", "hinting", "reporting", "postcopy"}),
-    (*precopy.ACTIONS, migration.begin_timed_sync, *balloon.ACTIONS, *hinting.ACTIONS, *reporting.ACTIONS, *postcopy.ACTIONS),
+    (*precopy.ACTIONS, migration.begin_timed_sync, *balloon.ACTIONS, *hinting.ACTIONS, *reporting.ACTIONS, *postcopy.ACTIONS, device_reset.kexec),
     SETTINGS,
     precopy.GUARDS
     + balloon.GUARDS
