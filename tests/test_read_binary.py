@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -158,8 +159,11 @@ def test_dropped_events_make_a_gap(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- migration stream
 
+FLAGS = {"normal": 0x08, "zero": 0x02, "xbzrle": 0x40, "compressed": 0x100}
+CONTENTS = {"normal": bytes(4096), "zero": b"\0", "xbzrle": struct.pack(">BH", 1, 3) + b"abc", "compressed": struct.pack(">I", 5) + b"abcde"}
+
 Page = tuple[str, int, str]
-"""Block, page number, kind: ``normal``, ``zero`` or ``xbzrle``."""
+"""Block, page number, kind: ``normal``, ``zero``, ``xbzrle`` or ``compressed``."""
 
 
 def stream(sections: Sequence[Sequence[Page]], machine: str = "pc-i440fx-10.0", extra: bytes = b"", shared: bool = False) -> bytes:
@@ -182,13 +186,12 @@ def page_bytes(pages: Sequence[Page]) -> list[bytes]:
     for block, page, kind in pages:
         same = 0x20 if block == last else 0
         name = b"" if same else struct.pack(">B", len(block)) + block.encode()
-        flag, content = {"normal": (0x08, bytes(4096)), "zero": (0x02, b"\0"), "xbzrle": (0x40, struct.pack(">BH", 1, 3) + b"abc")}[kind]
-        out.append(struct.pack(">Q", page << 12 | flag | same) + name + content)
+        out.append(struct.pack(">Q", page << 12 | FLAGS[kind] | same) + name + CONTENTS[kind])
         last = block
     return out
 
 
-PAGES = st.tuples(st.sampled_from(["pc.ram", "pc.bios"]), st.integers(0, 63), st.sampled_from(["normal", "zero", "xbzrle"]))
+PAGES = st.tuples(st.sampled_from(["pc.ram", "pc.bios"]), st.integers(0, 63), st.sampled_from(sorted(FLAGS)))
 SECTIONS = st.lists(st.lists(PAGES, max_size=6), min_size=1, max_size=4)
 
 
@@ -198,8 +201,7 @@ def test_a_stream_reads_back_as_it_was_written(tmp_path_factory: pytest.TempPath
     path = tmp_path_factory.getbasetemp() / "stream"
     path.write_bytes(stream(sections))
     found = read_stream(str(path))
-    flags = {"normal": 0x08, "zero": 0x02, "xbzrle": 0x40}
-    expected = [(block, page << 12, flags[kind], 1 + index) for index, pages in enumerate(sections) for block, page, kind in pages]
+    expected = [(block, page << 12, FLAGS[kind], 1 + index) for index, pages in enumerate(sections) for block, page, kind in pages]
     assert [(load.block, load.offset, load.flags & ~0x20, load.section) for load in found.loads] == expected
     assert found.complete
     assert (found.machine, found.blocks) == ("pc-i440fx-10.0", {"pc.ram": 64 << 12, "pc.bios": 4 << 12})
@@ -224,7 +226,7 @@ def test_a_cut_stream_holds_the_pages_before_the_cut(tmp_path_factory: pytest.Te
 def page_end(load: Load) -> int:
     """The offset behind a page's header, block name and content."""
     name = 0 if load.flags & 0x20 else 1 + len(load.block)
-    return load.line + 8 + name + (4096 if load.flags & 0x08 else 1 if load.flags & 0x02 else 6)
+    return load.line + 8 + name + next(len(CONTENTS[kind]) for kind, flag in FLAGS.items() if load.flags & flag)
 
 
 @pytest.mark.parametrize(
@@ -275,6 +277,23 @@ def test_the_stream_of_an_attempt_tells_its_zero_pages_too(tmp_path: Path) -> No
     assert sends == ["0.000031 migration.send pages=0x0", "0.000031 migration.send pages=0x1 zero", "0.000033 migration.send pages=0x3"]
     assert trace.header.observes("migration.send")
     assert trace.header.pages == 64
+
+
+@pytest.mark.parametrize("told_by", ["stream", "qmp"])
+def test_with_multifd_a_page_that_no_log_shows_may_have_been_sent(tmp_path: Path, told_by: str) -> None:
+    """Its channels are not read: a page that is missing from the main stream is no page that was not sent."""
+    whole = stream([[("pc.ram", 0, "zero")]])
+    end = whole.rindex(struct.pack(">Q", 0x10))
+    flush = struct.pack(">Q", 0x200) if told_by == "stream" else b""
+    (tmp_path / "trace-17").write_bytes(simple_trace(SOURCE))
+    (tmp_path / "mig.bin").write_bytes(whole[:end] + flush + whole[end:])
+    if told_by == "qmp":
+        asked = {"capabilities": [{"capability": "multifd", "state": True}]}
+        (tmp_path / "qmp").write_text(f"1.0 > {json.dumps({'execute': 'migrate-set-capabilities', 'arguments': asked})}\n")
+    trace = read_trace(tmp_path)
+    assert not trace.header.observes("migration.send")
+    assert not any("unreceived" in event.flags for event in trace.events)
+    assert any("multifd: its channels are not read" in note for note in trace.notes)
 
 
 @pytest.mark.parametrize(("loaded", "words"), [([0, 1, 3], "its 3 pages are those that"), ([0, 3], "another one from page 2 on: the stream is taken")])

@@ -14,8 +14,8 @@ from .sources import lines
 
 PAGE_BITS = 12
 # RAM_SAVE_FLAG_* of QEMU's migration/ram.c
-FLAG_ZERO, FLAG_PAGE, FLAG_CONTINUE, FLAG_XBZRLE = 0x02, 0x08, 0x20, 0x40
-PAGE_FLAGS = FLAG_ZERO | FLAG_PAGE | FLAG_XBZRLE
+FLAG_ZERO, FLAG_PAGE, FLAG_CONTINUE, FLAG_XBZRLE, FLAG_COMPRESSED = 0x02, 0x08, 0x20, 0x40, 0x100
+PAGE_FLAGS = FLAG_ZERO | FLAG_PAGE | FLAG_XBZRLE | FLAG_COMPRESSED
 
 _STEPS = frozenset(
     {"migrate_set_state", "vm_state_notify", "runstate_set", "savevm_state_cleanup", "migration_bitmap_sync_start",

@@ -25,7 +25,7 @@ from .management import management_events
 from .probes import ProbeLog, read_probes
 from .qemu import PAGE_BITS, QemuLog, read_qemu_log
 from .qmp import QmpLog, read_qmp_log
-from .sends import Sends, sends_of_attempt
+from .sends import Sends, beside_channels, sends_of_attempt
 from .simple import read_simple_trace
 from .sources import Kind, read_text, recognise
 from .stream import Stream, read_stream
@@ -240,7 +240,9 @@ def _all_sends(record: _Record, windows: list[Window]) -> list[Sends]:
     record.notes += add_streams(received, record.source, record.streams, windows)
     if record.source is None and not received:
         return []
-    return [sends_of_attempt(record.source, received.get(i), record.probes, window) for i, window in enumerate(windows)]
+    found = [sends_of_attempt(record.source, received.get(i), record.probes, window) for i, window in enumerate(windows)]
+    multifd = any(stream.multifd for stream in record.streams) or (record.qmp is not None and record.qmp.capabilities.get("multifd", False))
+    return [beside_channels(sends) for sends in found] if multifd else found
 
 
 def _send_events(found: list[Sends], pages: int) -> HostEvents:

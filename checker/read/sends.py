@@ -50,6 +50,13 @@ class Sends:
     complete: bool = True
 
 
+def beside_channels(found: Sends) -> Sends:
+    """The same where multifd is used: of what its channels carry nothing is read, so any page may have been sent besides."""
+    note = "multifd: its channels are not read, so pages may have been sent that no log shows"
+    sends = [send._replace(flags=send.flags - {"unreceived"}) for send in found.sends]
+    return Sends(sends, [*found.notes, note], complete=False)
+
+
 def align(source: Sequence[Hashable], destination: Sequence[Hashable]) -> list[tuple[int | None, int | None]]:
     """Pairs two sequences that should be equal; what one of them lacks is paired with None.
 

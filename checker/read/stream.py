@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 
 from .binary import ByteReader, EndsEarly
-from .qemu import FLAG_CONTINUE, FLAG_PAGE, FLAG_XBZRLE, FLAG_ZERO, PAGE_BITS, PAGE_FLAGS, Load
+from .qemu import FLAG_COMPRESSED, FLAG_CONTINUE, FLAG_PAGE, FLAG_XBZRLE, FLAG_ZERO, PAGE_BITS, PAGE_FLAGS, Load
 
 MAGIC = b"QEVM"
 VERSION = 3
@@ -24,6 +24,7 @@ _LISTEN, _DISCARD, _PACKAGED = 4, 6, 7
 # RAM_SAVE_FLAG_* of migration/ram.c, besides those of single pages
 _SIZES, _END_OF_SECTION, _MULTIFD_FLUSH = 0x04, 0x10, 0x200
 _ALL_FLAGS = (1 << PAGE_BITS) - 1
+_KINDS = {FLAG_ZERO: "zero", FLAG_PAGE: "normal", FLAG_XBZRLE: "xbzrle", FLAG_COMPRESSED: "compressed"}
 
 _U16, _U32, _U64 = Struct(">H"), Struct(">I"), Struct(">Q")
 _XBZRLE = Struct(">BH")
@@ -44,6 +45,8 @@ class Stream:
     loads: list[Load] = field(default_factory=list)
     postcopy_pages: int = 0
     """Pages sent after the switch to post-copy; they are not among ``loads``."""
+    multifd: bool = False
+    """Whether pages travel on multifd's channels too, which are streams of their own."""
     complete: bool = False
     """Whether RAM was sent to its end."""
     notes: list[str] = field(default_factory=list)
@@ -77,7 +80,7 @@ def read_stream(path: str) -> Stream:
 
 
 def _summary(stream: Stream) -> str:
-    kinds = Counter("zero" if load.flags & FLAG_ZERO else "xbzrle" if load.flags & FLAG_XBZRLE else "normal" for load in stream.loads)
+    kinds = Counter(next(name for flag, name in _KINDS.items() if load.flags & flag) for load in stream.loads)
     words = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     return f"stream of {len(stream.loads)} pages ({words or 'none'}), RAM sent to its end: {'yes' if stream.complete else 'no'}"
 
@@ -184,8 +187,7 @@ def _pages(state: _State) -> None:
         elif flags == _SIZES:
             _sizes(state, address)
         elif flags == _MULTIFD_FLUSH:
-            if not any("other channels" in note for note in stream.notes):
-                stream.notes.append(f"{stream.path}: the pages of multifd travel on other channels, and are not in this stream")
+            stream.multifd = True
         else:
             raise reader.error(offset, f"{value:#x}", "the header of a page, or the end of the section")
 
@@ -203,6 +205,8 @@ def _content(state: _State, offset: int, flags: int) -> str:
         reader.skip(state.page_size)
     elif flags & FLAG_XBZRLE:
         reader.skip(reader.unpack(_XBZRLE)[1])
+    elif flags & FLAG_COMPRESSED:  # up to QEMU 9.0
+        reader.skip(reader.unpack(_U32)[0])
     return state.block
 
 
