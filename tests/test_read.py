@@ -138,6 +138,18 @@ def test_a_record_becomes_one_trace(tmp_path: Path) -> None:
     assert any("1 guest writes in other RAM blocks" in note for note in trace.notes)
 
 
+def test_guest_addresses_above_4_gib_are_found_in_the_ram_block(tmp_path: Path) -> None:
+    """From 3 GiB of RAM on, a PC's memory lies at 4 GiB: what the guest names there is moved, what the host names is not."""
+    probes = PROBES.replace("gpa=0x800000", "gpa=0x100800000").replace("start=0x400 ", "start=0xd0000 ")
+    comparison = COMPARISON.replace("0xa00", "0x100a00").replace("0x900", "0xc0001")
+    trace = read_trace(record(tmp_path, src=SOURCE, dst=DESTINATION, up=probes, cmd=COMMAND.replace("-m 256", "-m 8G"), diff=comparison))
+    assert trace.header.pages == 1 << 21
+    assert [event.pages for event in trace.events if event.name == "host.hint"] == [((0xD0000, 1024),), ((0xC0800, 1024),)]
+    differing = {event.arguments["class"]: event.pages for event in trace.events if event.name == "memory.differs"}
+    assert (0xC0A00, 1) in differing["used"]
+    assert "free" not in differing  # its page is in the gap, where there is no RAM
+
+
 def test_page_headers_put_on_the_stream_time_every_page(tmp_path: Path) -> None:
     put = f"{THREAD}000{{}}: put_be64: (0x1) f=0x5 v={{}}\n"
     headers = (

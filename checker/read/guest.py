@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from .comparison import HINT_BLOCK
 from .events import NO_ARGUMENTS, NO_FLAGS, Event, Pages, Source
+from .guest_addresses import GuestAddresses
 from .host import GUEST_RANK, HostEvents, Placed
 from .probes import Probe, ProbeLog
 from .qemu import PAGE_BITS
@@ -73,10 +74,10 @@ class _Bounds:
         return cost + max(0.0, offset - self.latest(rate)) * 1e3
 
 
-def guest_events(log: ProbeLog, host: Sequence[Placed]) -> HostEvents:
+def guest_events(log: ProbeLog, host: Sequence[Placed], addresses: GuestAddresses) -> HostEvents:
     """The guest's events from the first migration on; none, with a note, if its clock cannot be aligned."""
     result = HostEvents()
-    events = list(_read(log))
+    events = list(_read(log, addresses))
     if not any(event.name == "guest.hint" for event in events):
         result.notes.append(f"{log.path}: no hints of the guest, so its clock cannot be aligned: not used")
         return result
@@ -141,7 +142,7 @@ def _notifying(host: Sequence[Placed]) -> list[int]:
     return times
 
 
-def _read(log: ProbeLog) -> Iterator[_GuestEvent]:
+def _read(log: ProbeLog, addresses: GuestAddresses) -> Iterator[_GuestEvent]:
     """The driver's steps. A release is placed at its beginning, as blocks are free from then on one after another."""
     direct_map = _DIRECT_MAP
     allocated: dict[str, int] = {}
@@ -157,8 +158,8 @@ def _read(log: ProbeLog) -> Iterator[_GuestEvent]:
             page = allocated.pop(probe.thread, None)
             if page is not None and (address - (page << PAGE_BITS)) % (1 << 30) == 0:
                 direct_map = address - (page << PAGE_BITS)
-            block = ((address - direct_map) >> PAGE_BITS, HINT_BLOCK)
-            yield _GuestEvent(probe.time, probe.line, "guest.hint", (block,), command)
+            block = addresses.in_block((((address - direct_map) >> PAGE_BITS, HINT_BLOCK),))
+            yield _GuestEvent(probe.time, probe.line, "guest.hint", block, command)
         elif probe.kind == "add_out":
             # without the value, the cells tell: the first that is queued holds the id, the other the stop
             start_cell = start_cell or fields["data"]

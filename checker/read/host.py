@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .comparison import HINT_BLOCK
-from .events import NO_ARGUMENTS, NO_FLAGS, Event, Loss, Source
+from .events import NO_ARGUMENTS, NO_FLAGS, Event, Loss, Pages, Source
+from .guest_addresses import GuestAddresses
 from .probes import Probe, ProbeLog, set_bits, words
 from .qemu import PAGE_BITS, QemuLog, Step
 
@@ -151,7 +152,7 @@ def dirty_events(log: QemuLog, pages: int, start: int) -> HostEvents:
     return result
 
 
-def probe_events(log: ProbeLog, threads: set[str], pages: int) -> HostEvents:
+def probe_events(log: ProbeLog, threads: set[str], pages: int, addresses: GuestAddresses) -> HostEvents:
     """Hints, commands, notifications and bitmap snapshots. ``threads``: the migration threads, empty if not known."""
     result = HostEvents()
     threads = threads or {p.thread for p in log.probes if p.comm.startswith(("mig/src", "live_mig"))}
@@ -168,7 +169,7 @@ def probe_events(log: ProbeLog, threads: set[str], pages: int) -> HostEvents:
             _place(result, log, probe, "migration.notify", reason=word)
             result.observed.add("migration.notify")
     for own in by_thread.values():
-        _hints(result, log, own)
+        _hints(result, log, own, addresses)
         _commands(result, log, own)
     _bitmaps(result, log, threads, pages)
     _losses(result, log.path, log.lost, "probes were lost, the ring buffer was overrun")
@@ -186,7 +187,7 @@ def _losses(result: HostEvents, path: str, losses: Sequence[Loss], what: str) ->
 
 
 def _place(
-    result: HostEvents, log: ProbeLog, probe: Probe, name: str, pages: tuple[tuple[int, int], ...] = (),
+    result: HostEvents, log: ProbeLog, probe: Probe, name: str, pages: Pages = (),
     flags: frozenset[str] = NO_FLAGS, **arguments: str | int,
 ) -> None:  # fmt: skip
     named = {key.replace("_", "-"): value for key, value in arguments.items()}
@@ -194,16 +195,17 @@ def _place(
     result.placed.append(Placed((probe.time, PROBE_RANK, float(probe.line)), event))
 
 
-def _hints(result: HostEvents, log: ProbeLog, own: list[Probe]) -> None:
+def _hints(result: HostEvents, log: ProbeLog, own: list[Probe], addresses: GuestAddresses) -> None:
     """Hints of one thread: honoured ones clear bits, dropped ones are elements that do not get as far as that."""
     counted: Probe | None = None
     offered: Probe | None = None
     for probe in [*own, None]:
         if probe is None or probe.kind in ("elem", "id_read"):
             if offered is not None:
-                block = (int(offered.fields["guest_address"], 16) >> PAGE_BITS, HINT_BLOCK)
+                found = addresses.in_block(((int(offered.fields["guest_address"], 16) >> PAGE_BITS, HINT_BLOCK),))
                 status = _status(offered)
-                _place(result, log, offered, "host.hint", (block,), frozenset({"dropped"}), status=status)
+                if found:
+                    _place(result, log, offered, "host.hint", found, frozenset({"dropped"}), status=status)
             offered = probe if probe is not None and probe.kind == "elem" and probe.fields["in_count"] != "0" else None
             continue
         result.observed.update({"host.hint"} if probe.kind.startswith("hint_") else ())

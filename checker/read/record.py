@@ -19,6 +19,7 @@ from .clocks import Alignment, probes_to_log, qmp_to_log, shifted
 from .comparison import read_comparison
 from .events import NO_ARGUMENTS, Event, Header, Source, Trace, merge_ranges
 from .guest import guest_events
+from .guest_addresses import GuestAddresses, guest_addresses
 from .host import SEND_RANK, HostEvents, Placed, dirty_events, log_events, probe_events
 from .inference import infer, memory_pages
 from .management import management_events
@@ -126,6 +127,7 @@ def _build(record: _Record) -> Trace:
     record.probes, fitted = _by_source_clock(record.probes, source, notes)
     sends = _all_sends(record, windows)
     pages = _guest_pages(record, sends)
+    addresses = guest_addresses(record.command, pages)
     parts = [_send_events(sends, pages)]
     threads: set[str] = set()
     if source is not None:
@@ -134,12 +136,12 @@ def _build(record: _Record) -> Trace:
         parts += [log_events(source, sorted(headers)), dirty_events(source, pages, windows[0][0])]
     if record.qmp is not None:
         parts.append(_from_qmp(record.qmp, source, notes))
-    parts += [probe_events(probes, threads, pages) for probes in record.probes]
-    moved = [probe_events(probes, threads, pages) for probes in fitted]
+    parts += [probe_events(probes, threads, pages, addresses) for probes in record.probes]
+    moved = [probe_events(probes, threads, pages, addresses) for probes in fitted]
     parts += moved
     for guest in record.guests:
-        parts.append(guest_events(guest, [placed for part in parts for placed in part.placed]))
-    trace = _assemble(record, parts, pages)
+        parts.append(guest_events(guest, [placed for part in parts for placed in part.placed], addresses))
+    trace = _assemble(record, parts, pages, addresses)
     trace.estimated = tuple(sorted(set().union(*(part.observed for part in moved))))
     return trace
 
@@ -187,7 +189,7 @@ def _from_qmp(qmp: QmpLog, source: QemuLog | None, notes: list[str]) -> HostEven
     return found
 
 
-def _assemble(record: _Record, parts: list[HostEvents], pages: int) -> Trace:
+def _assemble(record: _Record, parts: list[HostEvents], pages: int, addresses: GuestAddresses) -> Trace:
     notes = record.notes
     gaps = [gap for part in parts for gap in part.gaps]
     placed = [one for part in parts for one in part.placed]
@@ -203,23 +205,27 @@ def _assemble(record: _Record, parts: list[HostEvents], pages: int) -> Trace:
     last = events[-1].time if events else 0
     for path in record.comparisons:
         observed |= {"memory.differs", "memory.compared"}
-        events += _compared(record, path, pages, last)
+        events += _compared(record, path, pages, last, addresses)
     for part in parts:
         notes += part.notes
     notes += inferred.notes
+    if addresses.doubt and (record.guests or record.probes or record.comparisons):
+        notes.append(f"{addresses.doubt}: the guest's addresses are taken for places in its RAM block")
     header = Header(pages, PAGE_SIZE, CHUNK_PAGES, inferred.system, inferred.settings, inferred.without, tuple(sorted(observed)))
     return Trace(header, events, notes)
 
 
-def _compared(record: _Record, path: str, pages: int, time: int) -> list[Event]:
+def _compared(record: _Record, path: str, pages: int, time: int, addresses: GuestAddresses) -> list[Event]:
     """What a comparison says, at the end of the trace."""
     comparison = read_comparison(path)
-    found = [Event(time, "memory.compared", comparison.compared or ((0, pages),), NO_ARGUMENTS, source=Source(path, 1))]
+    everything = ((0, pages),)
+    compared = addresses.in_block(comparison.compared) if comparison.compared else everything
+    found = [Event(time, "memory.compared", compared, NO_ARGUMENTS, source=Source(path, 1))]
     for name, (numbers, where) in sorted(comparison.differing.items()):
-        ranges = merge_ranges(tuple((page, 1) for page in sorted(numbers)))
+        ranges = addresses.in_block(merge_ranges(tuple((page, 1) for page in sorted(numbers))))
         found.append(Event(time, "memory.differs", ranges, {"class": name, "count": len(numbers)}, source=where))
     _widened(record, found, pages, declared=True)
-    return found
+    return [event for event in found if event.pages]
 
 
 def _widened(record: _Record, events: Sequence[Event], pages: int, declared: bool = False) -> int:
