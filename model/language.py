@@ -319,6 +319,7 @@ class Property:
 
     `progress`: from every reachable state where `given` holds, steps of `fair` actors (and of the actions named there) lead to
     one where it holds.  `holds(s, page)` and `given(s, page)` give the predicates for one page.
+    `lemma`: holds in every reachable state too, but only helps to prove what is claimed (`lemma` declares one).
     """
 
     name: str
@@ -329,11 +330,21 @@ class Property:
     fair: tuple[Actor | str, ...] = ()
 
 
+def lemma(holds: Callable[..., Term]) -> Property:
+    """Declare a lemma: a predicate of one page whose docstring is the sentence that a maintainer reads."""
+    name = holds.__name__.replace("_", "-")
+    meaning = " ".join(inspect.cleandoc(holds.__doc__ or "").split())
+    if not meaning:
+        raise ValueError(f"lemma {name} has no docstring: what does it say?")
+    return Property(name, meaning, "lemma", holds)
+
+
 @dataclass(frozen=True, eq=False)
 class System:
     """A protocol: the actions that can happen, what can be varied, and what is claimed.
 
-    `safe` are settings under which it is claimed, where its defaults are known to violate something.  `only` names the properties that `claiming` left.
+    `safe` are settings under which it is claimed, where its defaults are known to violate something.  `lemmas` are why it holds: together with the claimed
+    properties they are inductive under the safe settings (`model.lemmas`).  `only` names the properties that `claiming` left.
     """
 
     name: str
@@ -344,6 +355,7 @@ class System:
     guards: tuple[Guard, ...]
     properties: tuple[Property, ...]
     safe: tuple[tuple[str, str], ...] = ()
+    lemmas: tuple[Property, ...] = ()
     only: tuple[str, ...] = ()
 
     def has_setting(self, name: str) -> bool:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from balloonproof.model.engines.lemmas import check_lemmas
-from balloonproof.model.language import Property
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from balloonproof.checker.report.written_lemmas import lemma_lines, lemmas_json
+from balloonproof.model.engines.lemmas import check_lemmas, prove_by_lemmas
+from balloonproof.model.engines.reachability import explore
+from balloonproof.model.language import Configuration, Property, lemma
+from balloonproof.model.one_page import OnePage
 from balloonproof.model.state import Phase
-from balloonproof.model.systems import PRECOPY
+from balloonproof.model.systems import BALLOON, FREE_PAGE_BITMAP, HINTING, PRECOPY, REPORTING, SYSTEMS
+from balloonproof.model.terms import TRUE, Term, negate
 
 SWITCHING = Property("a VM that was stopped to switch over does not run", "", "lemma", lambda s, page: ~s.final | ~s.running)
 NEVER_DIRTY = Property("no page is ever dirty", "", "lemma", lambda s, page: ~page.dirty)
@@ -37,3 +50,72 @@ def test_a_lemma_must_hold_at_the_start() -> None:
     found = check_lemmas(PRECOPY.configure(), [NEVER_IDLE])
     assert found[0].step is None
     assert "does not hold in the initial state" in str(found[0])
+
+
+# ----------------------------------------------------------------------------------------------------- those of the model
+
+SCHEMA = Path(__file__).parent.parent / "checker" / "report" / "results.schema.json"
+PROVED = [
+    PRECOPY.configure(),
+    PRECOPY.configure({"dirty-log": "get-and-clear"}),
+    PRECOPY.configure({"dirty-log": "ring", "multifd": "yes"}),
+    PRECOPY.configure({"dirty-log": "tcg", "mid-round-sync": "yes"}),
+    PRECOPY.configure({"memslot-removal": "vcpus-paused"}),
+    *(system.configure(dict(system.safe)) for system in (BALLOON, REPORTING, FREE_PAGE_BITMAP, HINTING)),
+]
+
+
+@pytest.mark.parametrize("configuration", PROVED, ids=str)
+def test_written_lemmas_prove_what_the_search_finds_safe(configuration: Configuration) -> None:
+    result = prove_by_lemmas(configuration)
+    assert (result.verdict, result.reasons, result.failures) == ("proved", (), ())
+    assert result.rechecked_by.startswith("cvc5 ")
+    reachable = explore(OnePage(configuration))
+    claimed = [item for item in configuration.system.properties if item.kind == "always"]
+    for item in (*claimed, *result.lemmas):
+        assert reachable.first(negate(reachable.system.predicate(item))) is None, item.name
+
+
+@pytest.mark.parametrize("without", ["final-sync", "clear-only-fetched", "clear-log-before-read", "log-kept-on"])
+def test_what_the_search_refutes_they_do_not_prove(without: str) -> None:
+    result = prove_by_lemmas(PRECOPY.configure(without=[without]))
+    assert result.verdict == "undecided"
+    assert any(item.reachable for item in result.failures)
+
+
+def test_without_one_that_is_needed_the_rest_is_said_to_be_too_weak() -> None:
+    weak = replace(PRECOPY, lemmas=tuple(item for item in PRECOPY.lemmas if item.name != "last-sync-finds-all"))
+    result = prove_by_lemmas(weak.configure())
+    assert (result.verdict, [(item.lemma, item.step, item.reachable) for item in result.failures]) == ("undecided", [("no-page-lost", "complete", False)])
+    assert "needs another one" in " ".join(" ".join(lemma_lines(result)).split())
+    jsonschema.validate(json.loads(json.dumps(lemmas_json([result]))), json.loads(SCHEMA.read_text()))
+
+
+def test_a_system_without_lemmas_is_undecided() -> None:
+    result = prove_by_lemmas(replace(PRECOPY, lemmas=()).configure())
+    assert (result.verdict, result.reasons) == ("undecided", ("nobody has written lemmas for precopy",))
+
+
+def test_every_lemma_is_a_sentence_and_says_something_somewhere() -> None:
+    written = {item.name: item for system in SYSTEMS for item in system.lemmas}
+    assert all(item.meaning.endswith(".") for item in written.values())
+    others = (HINTING.configure({"dirty-log": "tcg"}), BALLOON.configure({"ballooned-record": "across-elements"}))
+    systems = [OnePage(configuration) for configuration in (*PROVED, *others)]
+    speaking = {item.name for system in systems for item in system.configuration.system.lemmas if system.predicate(item) is not TRUE}
+    assert speaking == set(written)
+
+
+def test_the_command_line_shows_the_argument() -> None:
+    words = ["-m", "balloonproof.checker", "prove", "precopy", "--route", "lemmas", "-v"]
+    result = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("precopy: proved by the lemmas written in the model")
+    assert all(item.name in result.stdout for item in prove_by_lemmas(PRECOPY.configure()).lemmas)
+
+
+def test_a_lemma_must_say_what_it_says() -> None:
+    def unexplained(s: object, page: object) -> Term:
+        raise AssertionError
+
+    with pytest.raises(ValueError, match="unexplained has no docstring"):
+        lemma(unexplained)

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 @click.option("--necessity", is_flag=True, help="For each guard: is the system still proved without it?")
 @click.option(
     "--route",
-    type=click.Choice(["search", "spacer"]),
+    type=click.Choice(["search", "lemmas", "spacer"]),
     default="search",
     show_default=True,
-    help="How: exact search and learned lemmas, or Horn clauses solved by Spacer.",
+    help="How: exact search and learned lemmas, the lemmas written in the model, or Horn clauses solved by Spacer.",
 )
 @click.option("--seconds", type=click.FloatRange(min=0.001), default=120.0, show_default=True, help="How long Spacer may take for one system.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the counterexample as a native trace.")
@@ -55,8 +55,8 @@ def prove(
         raise click.UsageError("--trace takes one configuration: name one system, without --all, --all-settings or --necessity")
     if certificate and (all_settings or necessity):
         raise click.UsageError(f"--certificate and {modes[0]} exclude each other")
-    if route == "spacer" and (modes or trace or certificate):
-        raise click.UsageError("--route spacer only gives verdicts: leave out --all, --all-settings, --necessity, --trace and --certificate")
+    if route != "search" and (modes or trace or certificate):
+        raise click.UsageError(f"--route {route} only gives verdicts: leave out --all, --all-settings, --necessity, --trace and --certificate")
     chosen = settings_of(settings)
     if everything:
         _prove_all(claims, output, certificate)
@@ -69,6 +69,8 @@ def prove(
         _necessity(configurations, output)
     elif route == "spacer":
         _by_spacer(configurations, seconds, output, verbose)
+    elif route == "lemmas":
+        _by_lemmas(configurations, output, verbose)
     else:
         _prove_each(configurations, output, verbose, trace, certificate)
 
@@ -180,6 +182,21 @@ def _by_spacer(configurations: list[Configuration], seconds: float, output: str,
     else:
         for result in results:
             for line in spacer_lines(result, verbose):
+                click.echo(line)
+    sys.exit(worst(item.verdict for item in results))
+
+
+def _by_lemmas(configurations: list[Configuration], output: str, verbose: bool) -> None:
+    from balloonproof.checker.report.written_lemmas import lemma_lines, lemmas_json
+    from balloonproof.model.engines.lemmas import prove_by_lemmas
+
+    with progress_line() as say:
+        results = [prove_by_lemmas(item, say) for item in configurations]
+    if output == "json":
+        click.echo(json.dumps(lemmas_json(results), indent=1))
+    else:
+        for result in results:
+            for line in lemma_lines(result, width(), verbose):
                 click.echo(line)
     sys.exit(worst(item.verdict for item in results))
 

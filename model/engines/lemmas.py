@@ -7,17 +7,23 @@ by itself; as the exact search is at hand, it is said whether it is reachable.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import z3
 
-from balloonproof.model.engines.induction import Lemma, broken_by, induction_solver
+from balloonproof.model.engines.certificate import obligations
+from balloonproof.model.engines.induction import Invariant, Lemma, broken_by, broken_by_some, induction_solver
 from balloonproof.model.engines.reachability import explore
+from balloonproof.model.engines.recheck import RecheckFailed, recheck
+from balloonproof.model.engines.verdict import check_premise
 from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.language import Configuration, Property
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.terms import TRUE, Term, conj, const, equal, evaluate, exists, negate, show_value, variable
+from balloonproof.model.workers import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -89,3 +95,59 @@ def _is_state(system: OnePage, values: dict[str, int]) -> Term:
 
 def _shown(system: OnePage, values: dict[str, int]) -> dict[str, str]:
     return {name: show_value(sort, values[name]) for name, sort in system.variables.items()}
+
+
+@dataclass(frozen=True)
+class LemmaResult:
+    """What the written lemmas of a configuration prove.
+
+    `verdict` is proved (the claimed properties and `lemmas` together are inductive, confirmed by `rechecked_by`) or undecided: then `failures` say which
+    of them a step does not preserve, or `reasons` what was not confirmed.  Lemmas that say nothing in this configuration are left out.
+    """
+
+    configuration: Configuration
+    verdict: str
+    seconds: float
+    lemmas: tuple[Property, ...]
+    failures: tuple[CounterexampleToInduction, ...] = ()
+    obligations: int = 0
+    rechecked_by: str = ""
+    reasons: tuple[str, ...] = ()
+
+
+def prove_by_lemmas(configuration: Configuration, progress: Progress = silent) -> LemmaResult:
+    """Prove a configuration by its system's written lemmas alone: by Z3, confirmed by cvc5; a failure shows counterexamples to induction."""
+    started = time.perf_counter()
+    system, claimed = OnePage(configuration), [item for item in configuration.system.properties if item.kind == "always"]
+    written = tuple(item for item in configuration.system.lemmas if system.predicate(item) is not TRUE)
+    progress(f"{configuration}: does each step preserve {len(written)} lemmas?")
+    invariant = Invariant(system, [Lemma(item.name, system.predicate(item)) for item in (*claimed, *written)])
+    if not configuration.system.lemmas:
+        found: dict[str, Any] = {"reasons": (f"nobody has written lemmas for {configuration.system.name}",)}
+    elif is_inductive(invariant):
+        found = _confirm(invariant, progress)
+    else:
+        found = {"failures": tuple(check_lemmas(configuration, [*claimed, *written]))}
+    verdict = "undecided" if found.get("failures") or found.get("reasons") else "proved"
+    return LemmaResult(configuration, verdict, time.perf_counter() - started, written, **found)
+
+
+def _confirm(invariant: Invariant, progress: Progress) -> dict[str, Any]:
+    base = check_premise(invariant.system.configuration)
+    items = [*obligations(invariant), *base.obligations]
+    try:
+        return {"obligations": len(items), "rechecked_by": recheck(items, progress), "reasons": base.failures}
+    except RecheckFailed as failure:
+        return {"obligations": len(items), "reasons": (*base.failures, str(failure))}
+
+
+def is_inductive(invariant: Invariant) -> bool:
+    """Does Z3 find every initial state in the invariant, and no step that leads out of it?"""
+    system, translate = invariant.system, Z3Terms()
+    solver = induction_solver(system, translate)
+    everything = conj(*(lemma.term for lemma in invariant.lemmas))
+    if solver.check(translate.translate(conj(system.initial, negate(everything)))) != z3.unsat:
+        return False
+    solver.add(translate.translate(everything))
+    leaves = (broken_by_some(lemma, system.steps) for lemma in invariant.lemmas)
+    return all(solver.check(translate.translate(question)) == z3.unsat for question in leaves)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from balloonproof.model.actions import ballooning, device_reset, pinning
 from balloonproof.model.language import Guard, Setting, System
+from balloonproof.model.lemmas import ballooning as lemmas
 from balloonproof.model.properties import (
     BALLOONED_PAGE_MIGRATES,
     BALLOONED_PAGES_COME_BACK,
@@ -89,4 +90,5 @@ BALLOON = System(
     precopy.SETTINGS + SETTINGS + RECORD_SETTINGS,
     precopy.GUARDS + GUARDS + RECORD_GUARDS + DISCARD_GUARDS + PINNING_GUARDS,
     (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, BALLOONED_PAGE_MIGRATES, MIGRATION_CAN_COMPLETE, BALLOONED_PAGES_COME_BACK),
+    lemmas=lemmas.BALLOON_LEMMAS,
 )

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from balloonproof.model.actions import free_page_bitmap
 from balloonproof.model.language import Guard, Setting, System
+from balloonproof.model.lemmas import free_page_bitmap as lemmas
 from balloonproof.model.properties import LIST_SKIPS_PAGE, MIGRATION_CAN_COMPLETE, MIGRATION_COMPLETES, NO_PAGE_LOST
 from balloonproof.model.systems import precopy
 
@@ -81,4 +82,5 @@ FREE_PAGE_BITMAP = System(
     LOG_GUARDS + GUARDS,
     (NO_PAGE_LOST, MIGRATION_COMPLETES, LIST_SKIPS_PAGE, MIGRATION_CAN_COMPLETE),
     SAFE,
+    lemmas.LEMMAS,
 )

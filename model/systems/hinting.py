@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from balloonproof.model.actions import balloon_device, balloon_driver, device_reset, migration
 from balloonproof.model.language import Guard, Setting, System
+from balloonproof.model.lemmas import hinting as lemmas
 from balloonproof.model.properties import (
     HINT_SKIPS_PAGE,
     HINTED_PAGES_COME_BACK,
@@ -73,4 +74,5 @@ HINTING = System(
     precopy.GUARDS + GUARDS,
     (NO_PAGE_LOST, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, HINT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE, HINTED_PAGES_COME_BACK),
     safe=(("release-waits-for-ack", "yes"),),
+    lemmas=lemmas.LEMMAS,
 )

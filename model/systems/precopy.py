@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from balloonproof.model.actions import dirty_log, guest, management, migration
 from balloonproof.model.language import Guard, Setting, System
+from balloonproof.model.lemmas import precopy as lemmas
 from balloonproof.model.properties import MIGRATION_CAN_COMPLETE, MIGRATION_COMPLETES, NO_PAGE_LOST
 
 ACTIONS = (
@@ -103,4 +104,5 @@ PRECOPY = System(
     SETTINGS + MORE_SETTINGS,
     GUARDS + MORE_GUARDS,
     (NO_PAGE_LOST, MIGRATION_COMPLETES, MIGRATION_CAN_COMPLETE),
+    lemmas=lemmas.LEMMAS,
 )

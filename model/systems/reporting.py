@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from balloonproof.model.actions import device_reset, reporting
 from balloonproof.model.language import Guard, Setting, System
+from balloonproof.model.lemmas import ballooning as lemmas
 from balloonproof.model.properties import (
     HOST_KEEPS_CONTENT,
     MIGRATION_CAN_COMPLETE,
@@ -68,4 +69,5 @@ REPORTING = System(
     precopy.SETTINGS + SETTINGS,
     precopy.GUARDS + GUARDS + balloon.DISCARD_GUARDS + balloon.PINNING_GUARDS,
     (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, REPORTED_PAGE_DISCARDED, REPORTED_PAGE_REUSED, MIGRATION_CAN_COMPLETE, REPORTED_PAGES_COME_BACK),
+    lemmas=lemmas.REPORTING_LEMMAS,
 )
