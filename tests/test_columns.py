@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from balloonproof.checker import check, observe
 from balloonproof.checker.checking import configuration_of
 from balloonproof.checker.monitor import Monitor, PageMonitor
 from balloonproof.checker.observe import STATEMENTS
-from balloonproof.checker.read import Event, Header, Trace, TraceSyntaxError, native, read_native, read_trace, write_native
+from balloonproof.checker.read import Event, Header, Trace, TraceSyntaxError, native, qemu, read_native, read_trace, write_native
 from balloonproof.grammar import line_parser
 from balloonproof.grammar.line_automaton import LineAutomaton
 from balloonproof.model.engines.bounded import Run
@@ -26,7 +27,7 @@ from balloonproof.model.systems import HINTING, PRECOPY
 pytest.importorskip("numba", reason="columns need numba")
 
 from balloonproof.checker.column_monitor import ColumnMonitor
-from balloonproof.checker.read import kind_table, scanner
+from balloonproof.checker.read import kind_table, qemu_columns, scanner, sources
 
 HAND_DIRECTORY = Path(__file__).parent.parent / "traces" / "hand"
 HAND = sorted(HAND_DIRECTORY.glob("*.trace"))
@@ -163,6 +164,56 @@ def test_bytes_that_are_no_text_are_an_error_with_its_place(tmp_path: Path) -> N
         list(scanner.scan([data], "x"))
 
 
+# ------------------------------------------------------------------------------------------------------- logs of QEMU
+
+STAMPS = ["21463@1795404614.960677:", "7@1795404614.000001:", "2024-02-29T18:43:28.089797Z ", "2025-12-31T23:59:59Z ", "2025-02-29T00:00:00Z "]
+BODIES = [text.split(":", 1)[1] for name, text in LINES if name == "qemu_log" and "@" in text] + [
+    "ram_load_loop pc.ram: addr: 0x2000 flags: 0x8 host: 0x7f9a2be01000",
+    "ram_save_page x: offset: 0x1: offset: 0x2000 host: 0x1",
+    "ram_save_page vga: offset: 0xffffffffffffffff host: 0x1",
+    "savevm_section_start block, section_id 2",
+    "ram_load_start ",
+    "ram_save_pages 1",
+]
+log_lines = st.builds(str.__add__, st.sampled_from(STAMPS[:4]), st.sampled_from(BODIES))
+other_lines = st.builds(str.__add__, st.sampled_from(STAMPS), st.sampled_from(BODIES)) | mutations().filter(lambda case: case[0] == "qemu_log").map(
+    lambda case: case[1]
+)
+
+
+def outcome_of(read: Callable[[], qemu.QemuLog]) -> tuple[qemu.QemuLog | None, str]:
+    try:
+        return read(), ""
+    except ValueError as error:
+        return None, str(error)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(log_lines, max_size=12), st.lists(other_lines, max_size=2), st.integers(1, 600), st.booleans())
+def test_a_log_of_qemu_says_the_same_as_columns(usual: list[str], other: list[str], size: int, ended: bool) -> None:
+    data = "".join(f"{line}\n" for line in [*usual, *other, *usual[:3]]).encode()
+    data = data if ended or not data else data[:-1]
+    numbered = list(enumerate(data.decode().split("\n"), 1))
+
+    def by_lines() -> qemu.QemuLog:
+        log = qemu.collect(qemu.QemuLog("x"), map(qemu.log_line, line_parser("qemu_log").parse(numbered[:-1], "x")))
+        number, rest = numbered[-1]
+        if rest:
+            raise TraceSyntaxError("x", number, len(rest) + 1, "end of file", ("end of line (the file ends inside a line)",), rest)
+        return log
+
+    blocks = [data[at : at + size] for at in range(0, len(data), size)]
+    assert outcome_of(lambda: qemu_columns.read_blocks(qemu.QemuLog("x"), blocks)) == outcome_of(by_lines)
+
+
+@pytest.mark.parametrize("stamp", STAMPS[:4])
+def test_frequent_lines_are_not_left_to_the_grammar(stamp: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qemu_columns, "log_line", lambda line: pytest.fail("left to the grammar"))
+    text = "".join(f"{stamp}{body}\n" for body in BODIES if body.startswith(("ram_save_page p", "ram_load_loop", "memory_", "virtqueue_")))
+    log = qemu_columns.read_blocks(qemu.QemuLog("x"), [text.encode()])
+    assert (len(log.saves), len(log.loads), len(log.dirty), log.other) == (1, 2, 1, 1)
+
+
 # ---------------------------------------------------------------------------------------------------------- following
 
 
@@ -262,7 +313,7 @@ def test_both_monitors_say_the_same_of_a_trace_with_a_gap() -> None:
 @pytest.mark.parametrize("path", HAND, ids=lambda path: path.stem)
 def test_a_long_file_gets_the_same_report(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reference = check(path)
-    monkeypatch.setattr(native, "LONG", 1)
+    monkeypatch.setattr(sources, "LONG", 1)
     report = check(path)
     report.seconds = reference.seconds
     assert report == reference

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from ...grammar.line_automaton import LineAutomaton
 from ...grammar.regular import Label
 
-NOWHERE, SECONDS, FRACTION, FIRST, COUNT = range(5)
-"""The cells: where a digit does not count; a time and its fraction; the first page of a range and its number of pages."""
+NOWHERE, SECONDS, FRACTION, FIRST, COUNT, MOMENT = range(6)
+"""The cells: where a digit does not count; a time in seconds and its fraction; the first page of a range and its number of pages; a time as
+the fourteen digits of date and time of day."""
 
 # An entry: cell (3 bits), operation (3), factor (5), digit (5), and the next row or what the line is.
 # A cell becomes itself times the factor plus the digit.  An entry that is not made yet is 0.
@@ -113,6 +114,8 @@ class KindTable:
             return self.number(Kind(line, note.text, note.names_range)) << NEXT_SHIFT | (COUNTED if counts else EVENT) << OPERATION_SHIFT
         after = self.automaton.after(state, chr(byte))
         told = {(note.cell, note.base, note.begins_another) for _, note in after}
+        if any(cell == MOMENT for cell, _, _ in told):  # may turn out to be none; then there are seconds, which count
+            told = {one for one in told if one[0] != NOWHERE}
         if len(told) != 1:  # no line goes on like this, or it is not yet certain which number goes on
             return OTHER << OPERATION_SHIFT
         cell, base, begins_another = told.pop()

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, TextIO
 from ...grammar import Line, TraceInputError, TraceSyntaxError, line_parser
 from ..whole_file import whole_file
 from .events import NO_ARGUMENTS, NO_FLAGS, Event, Expectation, Header, Pages, Source, Trace, merge_ranges
-from .sources import blocks, lines
+from .sources import blocks, is_long, lines
 
 if TYPE_CHECKING:
     from .scanner import Batch
 
 VERSION = 1
-LONG = 1 << 20
-"""Bytes of text from which on a trace is read as columns; below, importing numba takes longer than it saves."""
 _QUANTITIES = {"pages": "pages", "page-size": "page_size", "chunk-pages": "chunk_pages", "host-page-size": "host_page_size"}
 _HEX_KEYS = frozenset({"id", "current"})
 
@@ -184,12 +182,7 @@ class NativeFile:
 
     def is_long(self) -> bool:
         """Is it worth while to read it as columns (:meth:`batches`)?"""
-        seen = 0
-        for block in blocks(self.path):
-            seen += len(block)
-            if seen >= LONG:
-                return True
-        return False
+        return is_long(self.path)
 
     def batches(self, detailed: Collection[str]) -> Iterator[Batch]:
         """The same events as columns of numbers, see :func:`.scanner.scan`; needs numba."""

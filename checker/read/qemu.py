@@ -3,14 +3,15 @@ the binary form of the same events in ``simple``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from ...grammar import line_parser
+from ...grammar import Line, line_parser
+from .. import jit
 from .events import Loss
-from .sources import lines
+from .sources import blocks, is_long, lines
 
 PAGE_BITS = 12
 # RAM_SAVE_FLAG_* of QEMU's migration/ram.c
@@ -108,53 +109,73 @@ class QemuLog:
 
 def read_qemu_log(path: str) -> QemuLog:
     """Reads a text log of either side. Raises :class:`TraceSyntaxError` at a malformed line."""
-    return collect(QemuLog(path), _text_lines(path))
+    if jit.is_available() and is_long(path):
+        from .qemu_columns import read_blocks
+
+        return read_blocks(QemuLog(path), blocks(path))
+    return collect(QemuLog(path), map(log_line, line_parser("qemu_log").parse(lines(path), path)))
 
 
-def _text_lines(path: str) -> Iterator[LogLine]:
-    for number, kind, fields in line_parser("qemu_log").parse(lines(path), path):
-        yield LogLine(number, _nanoseconds(fields), fields["tid"], kind, fields)
+def log_line(line: Line) -> LogLine:
+    """What every line of the text says."""
+    return LogLine(line.number, _nanoseconds(line.fields), line.fields["tid"], line.kind, line.fields)
 
 
 def collect(log: QemuLog, events: Iterable[LogLine]) -> QemuLog:
     """Fills a log with what its events say."""
-    add_dirty, add_save, add_load = log.dirty.append, log.saves.append, log.loads.append
-    last_of_thread: dict[str | None, tuple[int, int]] = {}
-    open_section: tuple[int, int] | None = None
-    time = 0
-    for number, at, thread, kind, fields in events:
+    collector = Collector(log)
+    for event in events:
+        collector.add(event)
+    return collector.finish()
+
+
+class Collector:
+    """Fills a log, an event at a time."""
+
+    def __init__(self, log: QemuLog) -> None:
+        self.log, self.time = log, 0
+        self.last_of_thread: dict[str | None, tuple[int, int]] = {}
+        self._open_section: tuple[int, int] | None = None
+
+    def add(self, event: LogLine) -> None:
+        """One event."""
+        number, at, thread, kind, fields = event
+        log = self.log
         if kind == "dropped":
-            log.lost.append(Loss(time, max(time, at), number, int(fields["count"])))
-            continue
-        time = at
+            log.lost.append(Loss(self.time, max(self.time, at), number, int(fields["count"])))
+            return
+        self.time = time = at
         log.first = log.first or time
         if kind == "memory_notdirty_write_access":
-            add_dirty((time, number, int(fields["ram_addr"], 16)))
+            log.dirty.append((time, number, int(fields["ram_addr"], 16)))
         elif kind == "ram_save_page":
-            add_save(Save(time, number, fields["block"], int(fields["offset"], 16)))
+            log.saves.append(Save(time, number, fields["block"], int(fields["offset"], 16)))
         elif kind == "ram_load_loop":
             flags = int(fields["flags"], 16)
             if flags & PAGE_FLAGS:
-                add_load(Load(time, number, fields["block"], int(fields["offset"], 16), flags, log.load_sections - 1))
+                log.loads.append(Load(time, number, fields["block"], int(fields["offset"], 16), flags, log.load_sections - 1))
         elif kind in _STEPS:
-            previous = last_of_thread.get(thread, (time, number)) if thread is not None else (time, number)
+            previous = self.last_of_thread.get(thread, (time, number)) if thread is not None else (time, number)
             log.steps.append(Step(time, number, thread, kind, fields, previous))
         elif kind == "ram_load_start":
             log.load_sections += 1
         elif kind == "savevm_section_start":
-            open_section = (time, number) if fields["section"] == "ram" else None
-        elif kind == "savevm_section_end" and open_section is not None:
-            log.sections.append(Section(*open_section, time))
-            open_section = None
+            self._open_section = (time, number) if fields["section"] == "ram" else None
+        elif kind == "savevm_section_end" and self._open_section is not None:
+            log.sections.append(Section(*self._open_section, time))
+            self._open_section = None
         elif kind == "ram_load_postcopy_loop":
             log.postcopy_loads += bool(int(fields["flags"], 16) & PAGE_FLAGS)
         else:
             log.other += 1
-        last_of_thread[thread] = (time, number)
-    log.last = time
-    if open_section is not None:
-        log.sections.append(Section(*open_section, time))
-    return log
+        self.last_of_thread[thread] = (time, number)
+
+    def finish(self) -> QemuLog:
+        """The events have ended."""
+        self.log.last = self.time
+        if self._open_section is not None:
+            self.log.sections.append(Section(*self._open_section, self.time))
+        return self.log
 
 
 def _nanoseconds(fields: Mapping[str, str]) -> int:

@@ -21,6 +21,7 @@ from balloonproof.checker.read.kind_table import (
     FIRST,
     FRACTION,
     GO,
+    MOMENT,
     NEXT_RANGE,
     NEXT_SHIFT,
     OPERATION_SHIFT,
@@ -47,6 +48,7 @@ _TO_OPERATION, _TO_FACTOR, _TO_DIGIT, _TO_NEXT = np.uint64(OPERATION_SHIFT), np.
 _ZERO, _ONE, _TOO_LARGE = np.uint64(0), np.uint64(1), np.uint64(58)
 _GO, _NEXT_RANGE = np.uint64(GO << OPERATION_SHIFT), np.uint64(NEXT_RANGE << OPERATION_SHIFT)
 _NONE = np.uint64((1 << 64) - 1)
+_LENGTHS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _TENS = np.array([10**n for n in range(10)])
 
 
@@ -60,6 +62,26 @@ def nanoseconds(seconds: int, fraction: int) -> int:
         if fraction >= _TENS[index]:
             digits += 1
     return seconds * 1_000_000_000 + (fraction - _TENS[digits]) * _TENS[9 - digits]
+
+
+@compiled
+def seconds_of(moment: int) -> int:
+    """Seconds since 1970 at year, month, day, hour, minute and second (UTC), two digits each behind the year; -1 if there is no such time."""
+    second, minute, hour = moment % 100, moment // 100 % 100, moment // 10_000 % 100
+    day, month, year = moment // 1_000_000 % 100, moment // 100_000_000 % 100, moment // 10_000_000_000
+    if year < 1970 or not 1 <= month <= 12 or hour > 23 or minute > 59 or second > 59:
+        return -1
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    length = _LENGTHS[month - 1] + (1 if is_leap and month == 2 else 0)
+    if not 1 <= day <= length:
+        return -1
+    before = year - 1
+    days = 365 * (year - 1970) + before // 4 - before // 100 + before // 400 - 477
+    for index in range(month - 1):
+        days += _LENGTHS[index]
+    if is_leap and month > 2:
+        days += 1
+    return (days + day - 1) * 86_400 + hour * 3_600 + minute * 60 + second
 
 
 @compiled
@@ -77,7 +99,7 @@ def kind_with(kind: int, total: int, keys: Numbers, found: Small) -> int:
 
 @compiled
 def scan_lines(
-    buffer: Bytes, stop: int, state: Numbers, limit: int, entries: Numbers, cells: Numbers, keys: Numbers, found: Small,
+    buffer: Bytes, stop: int, state: Numbers, limit: int, in_order: bool, entries: Numbers, cells: Numbers, keys: Numbers, found: Small,
     times: Numbers, kinds: Small, starts: Numbers, range_ends: Numbers, firsts: Numbers, counts: Numbers,
 ) -> int:  # fmt: skip
     """Reads lines from ``state[POSITION]`` on, up to `stop` (behind a line's end) or to one that it cannot read; says why it stopped."""
@@ -89,6 +111,7 @@ def scan_lines(
             break
         at, row, value, union, before = np.uint64(start), _ZERO, _ZERO, _ZERO, ranges
         cells[FIRST], cells[COUNT], cells[FRACTION] = _NONE, _ONE, _ONE
+        cells[SECONDS] = _NONE
         while True:
             place = row + np.uint64(buffer[at])
             entry = entries[place]
@@ -109,12 +132,13 @@ def scan_lines(
             continue
         reason = OTHER_LINE
         if operation in (EVENT, COUNTED):
-            time = nanoseconds(word(cells[SECONDS]), word(cells[FRACTION]))
+            seconds = word(cells[SECONDS]) if cells[SECONDS] != _NONE else seconds_of(word(cells[MOMENT]))
+            time = nanoseconds(seconds, word(cells[FRACTION]))
             if cells[FIRST] != _NONE:
                 firsts[ranges], counts[ranges] = cells[FIRST], cells[COUNT]
                 ranges += 1
             total = 0
-            is_usual = time >= last_time and union >> _TOO_LARGE == _ZERO
+            is_usual = time >= (last_time if in_order else 0) and union >> _TOO_LARGE == _ZERO
             for index in range(before, ranges):
                 total += counts[index]
                 is_usual = is_usual and firsts[index] + counts[index] <= limit

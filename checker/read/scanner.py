@@ -122,10 +122,10 @@ class Batch:
 
 
 @dataclass
-class _Columns:
+class Columns:
     """Where the loop writes."""
 
-    kinds_seen: Kinds
+    table: KindTable
     state: NDArray[np.int64] = field(default_factory=lambda: np.zeros(8, dtype=np.int64))
     cells: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(8, dtype=np.uint64))
     times: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_EVENTS, dtype=np.int64))
@@ -138,20 +138,39 @@ class _Columns:
     line: int = 1
     """Where in the buffer the batch begins, and on which line."""
 
-    def scan(self, buffer: NDArray[np.uint8], stop: int, limit: int) -> int:
-        """Runs the loop; says why it stopped: what it asked for is there when it is run again."""
-        seen = self.kinds_seen
+    def scan(self, buffer: NDArray[np.uint8], stop: int, limit: int, in_order: bool = True) -> int:
+        """Runs the loop; says why it stopped: what it asked for is there when it is run again.
+
+        Lines that name a page from `limit` on, or with `in_order` an earlier time than the line before, are left to the caller.
+        """
+        table = self.table
         while True:
             reason = scan_lines(
-                buffer, stop, self.state, limit, seen.entries, self.cells, seen.keys, seen.found,
+                buffer, stop, self.state, limit, in_order, table.entries, self.cells, table.keys, table.found,
                 self.times, self.kinds, self.starts, self.range_ends, self.firsts, self.counts,
             )  # fmt: skip
-            if seen.is_full or reason not in (NO_ENTRY, NO_TOTAL):
+            if table.is_full or reason not in (NO_ENTRY, NO_TOTAL):
                 return reason
             if reason == NO_ENTRY:
-                seen.make(int(self.state[PLACE]))
+                table.make(int(self.state[PLACE]))
             else:
-                seen.add_total(int(self.state[KIND]), int(self.state[TOTAL]))
+                table.add_total(int(self.state[KIND]), int(self.state[TOTAL]))
+
+    def start(self) -> None:
+        """A batch starts here."""
+        self.begin, self.line = int(self.state[POSITION]), int(self.state[LINE])
+        self.state[EVENTS] = self.state[RANGES] = 0
+
+
+class _Events(Columns):
+    """The columns of a native trace."""
+
+    def __init__(self, detailed: Collection[str]) -> None:
+        self.seen = Kinds(detailed)
+        super().__init__(self.seen)
+
+    def forget_kinds(self) -> None:
+        self.table = self.seen = Kinds(self.seen.detailed)
 
     def add(self, event: Event, text: str, start: int) -> int:
         """Adds one event that the loop could not read; as :meth:`scan`, says if there was no room."""
@@ -164,21 +183,16 @@ class _Columns:
             self.firsts[ranges], self.counts[ranges] = first, count
             ranges += 1
         time = min(event.time, _LAST_TIME)  # events after such a time are read by the grammar, which compares them exactly
-        self.times[number], self.kinds[number] = time, self.kinds_seen.kind_of_line(event, text)
+        self.times[number], self.kinds[number] = time, self.seen.kind_of_line(event, text)
         self.starts[number], self.range_ends[number] = start, ranges
         self.state[EVENTS], self.state[RANGES], self.state[LAST_TIME] = number + 1, ranges, time
         return -1
-
-    def start(self) -> None:
-        """A batch starts here."""
-        self.begin, self.line = int(self.state[POSITION]), int(self.state[LINE])
-        self.state[EVENTS] = self.state[RANGES] = 0
 
     def batch(self, path: str, buffer: bytes) -> Batch:
         """What was read since the batch started."""
         events, ranges = int(self.state[EVENTS]), int(self.state[RANGES])
         return Batch(
-            path, self.kinds_seen, buffer, self.begin, self.line,
+            path, self.seen, buffer, self.begin, self.line,
             self.times[:events], self.kinds[:events], self.starts[:events], self.range_ends[:events], self.firsts[:ranges], self.counts[:ranges],
         )  # fmt: skip
 
@@ -193,7 +207,7 @@ def scan(blocks: Iterable[bytes], path: str, detailed: Collection[str] = ()) -> 
     Of events named in `detailed` the kind says the values of arguments and the number of pages too.
     Raises as :func:`~balloonproof.checker.read.native.read_native` does, once the events before the error were handed out.
     """
-    reader, columns = LineReader(path), _Columns(Kinds(detailed))
+    reader, columns = LineReader(path), _Events(detailed)
     columns.state[LINE] = 1
     rest, empty = b"", True
     for block in blocks:
@@ -211,7 +225,7 @@ def scan(blocks: Iterable[bytes], path: str, detailed: Collection[str] = ()) -> 
     reader.finish()
 
 
-def _scan_lines(buffer: bytes, stop: int, reader: LineReader, columns: _Columns) -> Iterator[Batch]:
+def _scan_lines(buffer: bytes, stop: int, reader: LineReader, columns: _Events) -> Iterator[Batch]:
     """The whole lines of a buffer."""
     state, view = columns.state, np.frombuffer(buffer, dtype=np.uint8)
     state[POSITION] = 0
@@ -225,16 +239,16 @@ def _scan_lines(buffer: bytes, stop: int, reader: LineReader, columns: _Columns)
             reason = _read_line(buffer, reader, columns)
         if reason == NO_ROOM and not state[EVENTS]:
             columns.grow()
-        elif reason == NO_ROOM or (columns.kinds_seen.is_full and state[EVENTS]):
+        elif reason == NO_ROOM or (columns.table.is_full and state[EVENTS]):
             yield columns.batch(reader.path, buffer)
             columns.start()
-        if columns.kinds_seen.is_full:
-            columns.kinds_seen = Kinds(columns.kinds_seen.detailed)
+        if columns.table.is_full:
+            columns.forget_kinds()
     if state[EVENTS]:
         yield columns.batch(reader.path, buffer)
 
 
-def _read_line(buffer: bytes, reader: LineReader, columns: _Columns) -> int:
+def _read_line(buffer: bytes, reader: LineReader, columns: _Events) -> int:
     """Reads one line by the grammar, and errors with it; -1, or why it could not be added."""
     state = columns.state
     start, line = int(state[POSITION]), int(state[LINE])

@@ -13,6 +13,8 @@ import zstandard
 
 from ...grammar import TraceInputError, TraceSyntaxError, line_parser
 
+LONG = 1 << 20
+"""Bytes of text from which on a file is read as columns; below, importing numba takes longer than it saves."""
 _BLOCK = 1 << 20
 _STDIN = "-"
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\x00", "xz"))
@@ -56,6 +58,16 @@ def lines(path: str) -> Iterator[tuple[int, str]]:
         raise TraceSyntaxError(path, number, len(text) + 1, "end of file", ("end of line (the file ends inside a line)",), text)
     if empty:
         raise TraceInputError(path, "the file is empty")
+
+
+def is_long(path: str) -> bool:
+    """Does a file hold so much text that it is worth while to read it as columns?"""
+    seen = 0
+    for block in blocks(path):
+        seen += len(block)
+        if seen >= LONG:
+            return True
+    return False
 
 
 def read_text(path: str) -> str:
