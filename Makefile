@@ -30,7 +30,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 # Reinstalled when a source file comes or goes: a strict editable install links single files.
-SOURCES := $(shell git ls-files -- model grammar checker traces 2>/dev/null | grep -E '\.(py|lark|json)$$' | sort | cksum | cut -d' ' -f1)
+SOURCES := $(shell git ls-files -- model grammar checker traces 2>/dev/null | grep -E '\.(py|lark|json|trace)$$' | sort | cksum | cut -d' ' -f1)
 
 $(STAMP): pyproject.toml Makefile $(VENV)/.sources-$(SOURCES)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]' --config-settings editable_mode=strict

@@ -23,6 +23,7 @@ from balloonproof.checker.neighbours import Neighbours
 from balloonproof.checker.observe import Meaning, Vocabulary
 from balloonproof.checker.read.events import Event, Header, Pages, merge_ranges
 from balloonproof.model.language import Configuration
+from balloonproof.model.one_page import OnePage
 
 CHECKPOINTS = frozenset({"start-migration", "switch-over"})
 """Actions before which the properties are judged: they begin something new."""
@@ -58,8 +59,8 @@ Places = Iterable[Block]
 class PageMonitor(ABC):
     """What the monitors share: what is said, and how it is judged.  How pages' sets are stored is theirs."""
 
-    def __init__(self, configuration: Configuration, header: Header, pages: int) -> None:
-        self.one_page = one_page_of(configuration)
+    def __init__(self, configuration: Configuration, header: Header, pages: int, one_page: OnePage | None = None) -> None:
+        self.one_page = one_page or one_page_of(configuration)
         self.vocabulary = Vocabulary(self.one_page, header)
         self.automaton = Automaton(self.one_page, self.vocabulary)
         self.page_count = pages
@@ -136,10 +137,10 @@ class PageMonitor(ABC):
 
 
 class Monitor(PageMonitor):
-    """Follows the events of one trace on all pages of a guest."""
+    """Follows the events of one trace on all pages of a guest; `one_page` may stand in for the system of the configuration."""
 
-    def __init__(self, configuration: Configuration, header: Header, pages: int) -> None:
-        super().__init__(configuration, header, pages)
+    def __init__(self, configuration: Configuration, header: Header, pages: int, one_page: OnePage | None = None) -> None:
+        super().__init__(configuration, header, pages, one_page)
         self.state: NDArray[np.int32] = np.full(pages, self.automaton.initial(), dtype=np.int32)
 
     def numbers(self, pages: slice) -> NDArray[np.int32]:

@@ -295,6 +295,10 @@ class Explicit:
         cells = {name: self._constants.get(term, term) for name, term in self._cells.items()}
         return ExplicitState(Transaction({**cells, **(rename or {})}), self.configuration, self.shape)
 
+    def transaction(self, cells: Mapping[str, Term]) -> Transaction:
+        """What an action is executed in."""
+        return Transaction(cells)
+
     @cached_property
     def _cells(self) -> dict[str, Term]:
         return {name: variable(name, sort) for name, sort in self.declared.items()}
@@ -304,7 +308,7 @@ class Explicit:
         found = []
         for item in self.configuration.system.actions:
             for number in range(self.shape.pages) if item.per_page else (-1,):
-                state = ExplicitState(Transaction(self._cells), self.configuration, self.shape)
+                state = ExplicitState(self.transaction(self._cells), self.configuration, self.shape)
                 arguments = (state, state.pages[number]) if number >= 0 else (state,)
                 step = run_action(item, state.transaction, arguments, f"page{number}" if number >= 0 else "")
                 found += [step] if step is not None else []

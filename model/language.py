@@ -61,13 +61,16 @@ class Transaction:
     def write(self, cell: str, value: Term) -> None:
         self.after[cell] = value
 
+    def require(self, conditions: Sequence[Term]) -> None:
+        self.guards.extend(conditions)
+
 
 _running: list[Transaction] = []
 
 
 def require(*conditions: Term | bool) -> None:
     """The action may happen only where all `conditions` hold."""
-    _running[-1].guards.extend(as_term(condition, BOOL) for condition in conditions)
+    _running[-1].require([as_term(condition, BOOL) for condition in conditions])
 
 
 class Record:

@@ -221,14 +221,15 @@ class OnePage:
 
     @cached_property
     def _all_steps(self) -> list[Step]:
-        found = []
-        for item in self.configuration.system.actions:
-            steps = {role: self._step(item, role) for role in (("own", *OTHERS) if item.per_page else ("",))}
-            sibling, peer = steps.get("sibling"), steps.get("peer")
-            if sibling and peer and _same_effect(sibling, peer):
-                steps["sibling"] = None
-            found += [step for step in steps.values() if step]
-        return found
+        return [step for item in self.configuration.system.actions for step in self.steps_of(item)]
+
+    def steps_of(self, item: Action) -> list[Step]:
+        """An action in every role, before constants are folded; none if the configuration rules it out."""
+        steps = {role: self._step(item, role) for role in (("own", *OTHERS) if item.per_page else ("",))}
+        sibling, peer = steps.get("sibling"), steps.get("peer")
+        if sibling and peer and _same_effect(sibling, peer):
+            steps["sibling"] = None
+        return [step for step in steps.values() if step]
 
     def _step(self, item: Action, role: str) -> Step | None:
         state = self._state(role or "own")
@@ -236,7 +237,11 @@ class OnePage:
 
     def _state(self, role: str) -> OnePageState:
         cells = {name: variable(name, item.sort) for name, item in declared_fields().items()}
-        return OnePageState(Transaction(cells), self.configuration, role)
+        return OnePageState(self.transaction(cells), self.configuration, role)
+
+    def transaction(self, cells: Mapping[str, Term]) -> Transaction:
+        """What an action is executed in."""
+        return Transaction(cells)
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:

@@ -5,62 +5,64 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from balloonproof.model.engines.mutation import Mutant, MutationResult, Outcome
+from balloonproof.checker.report.as_json import configuration_json
+from balloonproof.model.engines.mutation import MutationResult, Outcome
 
-VERSION = 1
+VERSION = 2
+"""Since version 2 a mutant is a change of the model's text, in all roles at once."""
 
 
 def mutation_lines(result: MutationResult, verbose: bool = False) -> Iterator[str]:
     """The figures, then a line for each survivor; with `verbose` one for each mutant."""
     effective = [outcome for _, outcome in result.effective]
-    caught = [item for item in effective if item.caught]
-    refuted = sum(1 for item in caught if item.violated)
-    effects = [outcome for mutant, outcome in result.effective if mutant.kind == "effect"]
-    noticed = sum(1 for item in effects if item.premise_fails)
-    by_premise = [(mutant, outcome) for mutant, outcome in result.survivors if outcome.premise_fails]
+    refuted, stuck, unsound, tested, equivalent = (sum(bool(_answers(outcome)[number]) for outcome in effective) for number in range(5))
     yield f"{result.configuration}: {len(result.outcomes)} mutants, {len(effective)} of them change what can happen"
-    yield f"  caught      {len(caught)}: {refuted} violate a property, {len(caught) - refuted} make a witness, a step or progress impossible"
-    yield f"  premise     fails for {noticed} of the {len(effects)} that lack an effect; {len(by_premise)} of them are noticed by nothing else"
-    yield f"  unnoticed   {len(result.unnoticed)}: safe, though they can do more than the model"
-    if by_premise:
-        yield "  Noticed by the premise only (an explicit step is none of the mutant's):"
-        yield from (f"    {mutant}" for mutant, _ in by_premise)
-    if result.unnoticed:
-        yield "  Noticed by nothing: no claimed property needs"
-        yield from (f"    {mutant.step.name}: {mutant.part}" for mutant, _ in result.unnoticed)
+    yield f"  proof       {refuted + stuck + unsound}: {refuted} violate a property, {stuck} make a witness, a step or progress impossible,"
+    yield f"              for {unsound} the premise fails"
+    yield f"  traces      {tested} more give a trace another verdict than the one that stands in it"
+    yield f"  equivalent  {equivalent} more cannot be told from the model: the same steps, the same properties, whatever comes"
+    yield f"  survive     {len(result.survivors)}"
+    yield from (f"    {mutant.part.place}: {mutant}" for mutant, _ in result.survivors)
     if verbose:
         yield "  Every mutant:"
-        yield from (f"    {mutant}: {in_words(outcome)}" for mutant, outcome in result.outcomes)
+        yield from (f"    {mutant.part.place}: {mutant}: {in_words(outcome)}" for mutant, outcome in result.outcomes)
+
+
+def _answers(outcome: Outcome) -> tuple[object, ...]:
+    return outcome.violated, outcome.impossible, outcome.premise_fails, outcome.test, outcome.equivalent
 
 
 def in_words(outcome: Outcome) -> str:
     """An outcome in a few words."""
+    if outcome.same:
+        return "the same steps wherever the model gets"
+    if outcome.equivalent:
+        return "cannot be told from the model"
     parts = [f"violates {name}" for name in outcome.violated]
     parts += [f"never: {', '.join(outcome.impossible)}"] if outcome.impossible else []
-    parts += ["the same steps wherever the model gets"] if outcome.same else []
     parts += ["the premise fails"] if outcome.premise_fails else []
-    return "; ".join(parts) or "unnoticed"
+    parts += [f"the trace {outcome.test} gets another verdict"] if outcome.test else []
+    return "; ".join(parts) or "survives"
 
 
 def mutation_json(result: MutationResult) -> dict[str, Any]:
     return {
         "format": "balloonproof mutate",
         "version": VERSION,
-        "system": result.configuration.system.name,
-        "settings": dict(result.configuration.settings),
-        "without": sorted(result.configuration.removed),
-        "mutants": [_one(mutant, outcome) for mutant, outcome in result.outcomes],
-    }
-
-
-def _one(mutant: Mutant, outcome: Outcome) -> dict[str, Any]:
-    return {
-        "action": mutant.step.action.name,
-        "role": mutant.step.role,
-        "kind": mutant.kind,
-        "part": mutant.part,
-        "same": outcome.same,
-        "violated": list(outcome.violated),
-        "impossible": list(outcome.impossible),
-        "premise_fails": outcome.premise_fails,
+        **configuration_json(result.configuration),
+        "mutants": [
+            {
+                "action": mutant.action.name,
+                "kind": mutant.part.kind,
+                "part": mutant.part.text,
+                "place": mutant.part.place,
+                "same": outcome.same,
+                "violated": list(outcome.violated),
+                "impossible": list(outcome.impossible),
+                "trace": outcome.test,
+                "premise_fails": outcome.premise_fails,
+                "equivalent": outcome.equivalent,
+            }
+            for mutant, outcome in result.outcomes
+        ],
     }
