@@ -85,7 +85,7 @@ def test_a_variable_that_only_the_mutant_changes_is_kept() -> None:
     [
         ("write without effect page.logged = page.logged | on", "violates no-page-lost"),
         ("write without guard (page.owner == Owner.USED) | page.holds_ring", "the trace write-to-free-page.reject gets another verdict"),
-        ("cleanup without effect s.running = s.running | s.final", "the trace goes-on-after-failure.accept gets another verdict"),
+        ("cleanup without effect s.running = s.running | s.final & s.ran_before", "the trace goes-on-after-failure.accept gets another verdict"),
         ("arm-log without effect page.fetched = page.fetched & ~pending", "cannot be told from the model"),
         ("cleanup without effect page.in_channel = False", "the same steps wherever the model gets"),
     ],

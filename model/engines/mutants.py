@@ -151,13 +151,13 @@ class MutatedOnePage(OnePage):
         return others + self.steps_of(self.mutant.action)
 
     @cached_property
-    def _constants(self) -> dict[Term, Term]:
-        own, before = super()._constants, self.original._constants
+    def constants(self) -> Mapping[Term, Term]:
+        own, before = super().constants, self.original.constants
         return before if own.keys() >= before.keys() else {term: value for term, value in own.items() if term in before}
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
-        if self._constants is not self.original._constants:
+        if self.constants is not self.original.constants:
             return super().steps
         return (*(step for step in self.original.steps if step.action is not self.mutant.action), *self.changed_steps)
 
@@ -171,7 +171,7 @@ class MutatedOnePage(OnePage):
     def original_steps(self) -> tuple[Step, ...]:
         """The original's steps of that action, over this system's variables."""
         own = tuple(step for step in self.original.steps if step.action is self.mutant.action)
-        return own if self._constants is self.original._constants else tuple(map(self._without_constants, own))
+        return own if self.constants is self.original.constants else tuple(map(self._without_constants, own))
 
     def relaid(self, states: States, layout: Layout) -> States:
         """States of the original, packed as those of this system are."""
