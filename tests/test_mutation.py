@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from balloonproof.checker.read import Expectation
 from balloonproof.checker.report.mutation import in_words, mutation_json, mutation_lines
-from balloonproof.checker.trace_tests import TraceTest, TraceTests, bundled_traces
+from balloonproof.checker.trace_tests import TraceTest, TraceTests
 from balloonproof.model.actions import guest, management
 from balloonproof.model.engines.equivalence import are_equivalent
 from balloonproof.model.engines.mutants import Mutant, MutatedOnePage, mutants
@@ -104,14 +104,6 @@ def test_what_cannot_happen_any_more_is_named() -> None:
     assert found.violated == ()
     assert {"step complete", "witness migration-completes"} <= set(found.impossible)
     assert found.caught
-
-
-@given(st.data())
-@settings(max_examples=4, deadline=None)
-def test_no_mutant_of_precopy_survives(data: st.DataObject) -> None:
-    item = every()[data.draw(st.sampled_from(sorted(every())))]
-    found = judge().outcome(item)
-    assert found.same or found.caught or found.equivalent or TraceTests(bundled_traces())(item)
 
 
 @given(st.data())
