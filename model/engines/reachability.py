@@ -120,22 +120,27 @@ def initial_states(system: OnePage, layout: Layout) -> States:
     return sorted_unique(states)
 
 
+def levels(moves: Sequence[Move], initial: States, stop_at: Callable[[States], NDArray[np.bool_] | bool] | None = None) -> Iterator[States]:
+    """The states that `moves` lead to from `initial`, by the number of moves; with `stop_at`, none after the first level where it holds somewhere."""
+    seen = frontier = initial
+    while len(frontier):
+        yield frontier
+        if stop_at is not None and bool(holds(stop_at, frontier).any()):
+            return
+        after = sorted_unique(np.concatenate([apply(move, block) for block in blocks(frontier) for move in moves]))
+        frontier = after[~contains(seen, after)]
+        seen = np.concatenate([seen, frontier])
+        seen.sort(kind="stable")
+
+
 def explore(system: OnePage, progress: Progress = silent, stop_at: Term | None = None) -> Reachable:
     """All reachable states, or (with `stop_at`) those up to the first level where it holds somewhere."""
     layout = Layout.of(system.variables)
     moves = compile_steps(system.steps, layout)
     test = compile_predicate(stop_at, layout) if stop_at is not None else None
-    frontier = initial_states(system, layout)
-    seen, levels = frontier, [frontier]
-    while True:
-        if test is not None and bool(holds(test, frontier).any()):
-            break
-        after = sorted_unique(np.concatenate([apply(move, block) for block in blocks(frontier) for move in moves]))
-        frontier = after[~contains(seen, after)]
-        if not len(frontier):
-            break
-        levels.append(frontier)
-        seen = np.concatenate([seen, frontier])
-        seen.sort(kind="stable")
-        progress(f"{system.configuration}: depth {len(levels) - 1}, {len(seen):,} states")
-    return Reachable(system, layout, moves, levels)
+    found: list[States] = []
+    for level in levels(moves, initial_states(system, layout), test):
+        found.append(level)
+        if len(found) > 1:
+            progress(f"{system.configuration}: depth {len(found) - 1}, {sum(map(len, found)):,} states")
+    return Reachable(system, layout, moves, found)
