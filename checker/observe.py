@@ -21,7 +21,7 @@ from balloonproof.model.terms import FALSE, TRUE, Sort, Term, as_term, conj, dis
 
 COARSE_NAMES: Mapping[str, tuple[str, ...]] = {
     "migration.sync-end": ("merge",),
-    "guest.dirty": ("write", "initialise"),
+    "guest.dirty": ("write", "initialise", "begin-store"),
     "host.hint": ("accept-hint",),
     "host.command": ("take-start", "take-stop"),
     "guest.start": ("send-start", "send-start-reread"),

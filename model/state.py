@@ -141,7 +141,7 @@ class Page(Record):
     holds_ring = Field(bool, None, "it holds the used ring of the free page queue, which the device writes")
     copied = Field(bool, False, "the destination has the content that the source has")
     logged = Field(bool, False, "the kernel's dirty bit")
-    fetched = Field(bool, False, "QEMU's slot copy of the kernel's bit (KVMSlot.dirty_bmap)")
+    fetched = Field(bool, False, "QEMU's slot copy of the kernel's bit (KVMSlot.dirty_bmap); TCG: the sync under way has taken its mark")
     ram_dirty = Field(bool, True, "QEMU's own dirty memory: fetched bits and device writes (DIRTY_MEMORY_MIGRATION)")
     dirty = Field(bool, False, "the migration's dirty bitmap: the page is to be sent (RAMBlock.bmap)")
     armed = Field(bool, False, "dirty ring, TCG, userfaultfd: the next write to it is noticed (write-protected; no dirty TLB entry)")

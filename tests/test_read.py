@@ -91,7 +91,7 @@ def test_a_record_becomes_one_trace(tmp_path: Path) -> None:
     folder = record(tmp_path, src=SOURCE, dst=DESTINATION, up=PROBES, cmd=COMMAND, diff=COMPARISON, notes="{}\n", empty="")
     trace = read_trace(folder)
     assert (trace.header.pages, trace.header.page_size, trace.header.chunk_pages) == (65536, 4096, 262144)
-    assert trace.header.settings == {"dirty-log": "get-and-clear"}
+    assert trace.header.settings == {"dirty-log": "tcg"}
     assert lines(trace, "migration") == [
         "0.000000 migration.start",
         "0.000090 migration.sync-begin round=1",

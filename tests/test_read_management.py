@@ -57,7 +57,7 @@ def names(trace: Trace) -> list[str]:
 @pytest.mark.parametrize(
     ("command", "qmp", "system", "settings", "without"),
     [
-        (COMMAND.format("tcg", "free-page-hint=on"), "", "hinting", {"dirty-log": "get-and-clear"}, ()),
+        (COMMAND.format("tcg", "free-page-hint=on"), "", "hinting", {"dirty-log": "tcg"}, ()),
         (COMMAND.format("kvm", "free-page-hint=on"), greeting(10, 0), "hinting", {"dirty-log": "manual"}, ()),
         (COMMAND.format("kvm", "id=b"), greeting(10, 0), "precopy", {"dirty-log": "manual"}, ()),
         (COMMAND.format("kvm", "free-page-hint=on"), greeting(6, 0), "hinting", {"dirty-log": "manual", "hint-clears-log": "no"}, ()),
@@ -74,7 +74,7 @@ def names(trace: Trace) -> list[str]:
             COMMAND.format("tcg", "free-page-hint=on"),
             greeting(10, 0) + asked("migrate-set-capabilities", capabilities=[{"capability": "postcopy-ram", "state": True}]),
             "precopy",
-            {"dirty-log": "get-and-clear"},
+            {"dirty-log": "tcg"},
             (),
         ),
     ],

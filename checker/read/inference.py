@@ -59,7 +59,7 @@ def infer(command: str, qmp: QmpLog | None, observed: Collection[str]) -> Inferr
         if version is not None and version < first:
             settings |= {name: value for name, value in old.items() if name in known}
     dirty_log, why_log = _dirty_log(command, known["dirty-log"])
-    if dirty_log is not None and settings.get("dirty-log") is None:
+    if dirty_log == "tcg" or (dirty_log is not None and "dirty-log" not in settings):
         settings["dirty-log"] = dirty_log
     reasons.append(why_log)
     without = tuple(name for first, names in _GUARDS_SINCE for name in names if version is not None and version < first and name in guards)
@@ -86,8 +86,8 @@ def _system(command: str, qmp: QmpLog | None, observed: Collection[str]) -> tupl
 
 def _dirty_log(command: str, values: Collection[str]) -> tuple[str | None, str]:
     """How writes are remembered, in the words that the system has for it."""
-    if _TCG.search(command):  # a log shows the first write to a page and no TLB: bits that are taken and cleared in one step
-        return "get-and-clear", "accelerator TCG (command line)"
+    if _TCG.search(command):
+        return "tcg", "accelerator TCG (command line)"
     if _KVM.search(command):
         if "dirty-ring-size=" in command:
             return "ring" if "ring" in values else "get-and-clear", "KVM with a dirty ring (command line)"

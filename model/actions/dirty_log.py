@@ -78,11 +78,18 @@ def clear_chunk(s: State, chunk: Chunk) -> None:
 
 @action(Actor.MIGRATION, event="migration.fetch", source="QEMU memory_global_dirty_log_sync, kvm_log_sync (KVM_GET_DIRTY_LOG), kvm_dirty_ring_flush")
 def fetch(s: State) -> None:
-    """First half of a sync: fetch the kernel's bits into QEMU's dirty memory.  Get-and-clear and the ring also re-arm the log."""
+    """First half of a sync: fetch the kernel's bits into QEMU's dirty memory.  Get-and-clear and the ring also re-arm the log.
+
+    TCG has no log but that dirty memory: its bits are exchanged for zeros, and what is written from now on marks it for the next sync, although
+    the TLBs are reset only when all of the memory was gone through (QEMU physical_memory_sync_dirty_bitmap).
+    """
     require(s.phase == Phase.FETCH)
     log = s.setting("dirty-log")
     for page in s.pages:
-        if log == "ring":
+        if log == "tcg":
+            page.fetched = page.ram_dirty
+            page.ram_dirty = False
+        elif log == "ring":
             page.ram_dirty = page.ram_dirty | page.logged | page.fetched
             page.armed = page.armed | page.logged
             page.fetched = False
@@ -97,17 +104,20 @@ def fetch(s: State) -> None:
 
 @action(Actor.MIGRATION, event="migration.merge", source="QEMU ramblock_sync_dirty_bitmap, clear_bmap_set (under bitmap_mutex)")
 def merge(s: State) -> None:
-    """Second half of a sync: move QEMU's dirty memory into the migration's bitmap; every chunk's log is due for a clear, TCG's TLBs are reset."""
+    """Second half of a sync: QEMU's dirty memory goes into the migration's bitmap; every chunk's log is due for a clear, TCG's TLBs are reset."""
     require(s.phase == Phase.MERGE, s.send == Send.IDLE)
     for page in s.pages:
         if s.keeps("sync-waits-for-stores"):
             require(~page.store_begun)
-        page.dirty = page.dirty | page.ram_dirty
-        page.ram_dirty = False
+        if s.setting("dirty-log") == "tcg":
+            page.dirty = page.dirty | page.fetched
+            page.fetched = False
+            page.armed = page.armed | s.keeps("reset-tlb-at-sync")
+        else:
+            page.dirty = page.dirty | page.ram_dirty
+            page.ram_dirty = False
         if s.setting("dirty-log") == "manual":
             page.chunk.clear_pending = True
-        if s.setting("dirty-log") == "tcg" and s.keeps("reset-tlb-at-sync"):
-            page.armed = True
     s.phase = Phase.AFTER_SYNC
 
 

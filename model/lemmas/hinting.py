@@ -49,7 +49,7 @@ def hints_are_asked_for_after_a_sync(s: State, page: Page) -> Term:
     if not s.is_set("dirty-log", "tcg"):
         return TRUE
     asked = (s.hinting == Hinting.REQUESTED) | (s.hinting == Hinting.START)
-    return implies((s.phase == Phase.BEFORE_SYNC) & asked, page.armed | page.ram_dirty)
+    return implies((s.phase == Phase.BEFORE_SYNC) & asked, page.armed | precopy.marked(s, page))
 
 
 LEMMAS = (

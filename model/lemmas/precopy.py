@@ -33,10 +33,15 @@ def on_its_way(s: State, page: Page) -> Term:
     return (s.sent_page == page) & (s.send == Send.CLEARED) | page.in_channel | page.in_flight
 
 
+def marked(s: State, page: Page) -> Term:
+    """QEMU's own dirty memory has the page, or (TCG) the sync under way has just taken its mark from there."""
+    return page.ram_dirty | (page.fetched & (s.phase == Phase.MERGE)) if s.is_set("dirty-log", "tcg") else page.ram_dirty
+
+
 def on_record(s: State, page: Page) -> Term:
     """The next sync finds that the page changed, or it is known to be dirty already."""
     collected = page.fetched if s.is_set("dirty-log", "ring") else FALSE
-    return page.dirty | page.ram_dirty | page.logged | collected
+    return page.dirty | marked(s, page) | page.logged | collected
 
 
 # ------------------------------------------------------------------------------------------------------------------ order
@@ -139,14 +144,14 @@ def tcg_notices_or_has_noticed(s: State, page: Page) -> Term:
     """TCG: the next write to the page is noticed, or one was and is in QEMU's dirty memory; before the first sync all is dirty anyway."""
     if not s.is_set("dirty-log", "tcg"):
         return TRUE
-    return implies(synced(s) | s.sends_go_on, page.armed | page.ram_dirty) & implies(in_sync(s), page.armed | page.ram_dirty | page.dirty)
+    return implies(synced(s) | s.sends_go_on, page.armed | marked(s, page)) & implies(in_sync(s), page.armed | marked(s, page) | page.dirty)
 
 
 @lemma
 def store_is_marked_before_it_is_made(s: State, page: Page) -> Term:
     """TCG: a store that has begun is in a running vCPU, in a page in use, and has its mark already."""
-    marked = implies(synced(s) | s.sends_go_on, page.ram_dirty) & implies(in_sync(s), page.ram_dirty | page.dirty)
-    return implies(page.store_begun, s.running & (page.owner == Owner.USED) & marked)
+    has_mark = implies(synced(s) | s.sends_go_on, marked(s, page)) & implies(in_sync(s), marked(s, page) | page.dirty)
+    return implies(page.store_begun, s.running & (page.owner == Owner.USED) & has_mark)
 
 
 @lemma
@@ -190,7 +195,8 @@ def change_is_on_record(s: State, page: Page) -> Term:
 @lemma
 def last_sync_finds_all(s: State, page: Page) -> Term:
     """Once the log was fetched from a stopped VM, no change is on record in the log alone; once it was merged, all are in the bitmap."""
-    merging = implies(s.phase == Phase.MERGE, page.dirty | page.ram_dirty | on_its_way(s, page))
+    fetched = page.fetched if s.is_set("dirty-log", "tcg") else page.ram_dirty
+    merging = implies(s.phase == Phase.MERGE, page.dirty | fetched | on_its_way(s, page))
     merged = implies(synced(s), page.dirty | on_its_way(s, page))
     return implies(s.final & lacks(page), merging & merged)
 
