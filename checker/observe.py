@@ -123,7 +123,8 @@ class Vocabulary:
             if "count" in event.arguments:
                 return None
             raise MissingPages(name)
-        key = (name, event.flags, tuple(sorted(event.arguments.items())) if name in DETAILED else ())
+        size = sum(count for _, count in event.pages) if "cleared" in event.arguments else 0
+        key = (name, event.flags, (*sorted(event.arguments.items()), size) if name in DETAILED else ())
         if key not in self._meanings:
             self._meanings[key] = self._meaning(event)
         return self._meanings[key]

@@ -77,11 +77,11 @@ HINT_SKIPS_PAGE = Property(
 MIGRATION_CAN_COMPLETE = Property(
     "migration-can-complete",
     "From every reachable state a migration can complete: if the migration thread with its channels, the balloon driver and the balloon device go on, "
-    "a store that has begun ends, "
+    "a store that has begun and the removal of a slot end, "
     "a paused VM is resumed, and a migration that failed or was cancelled is started again.",
     "progress",
     lambda s, page: s.phase == Phase.COMPLETED,
-    fair=(Actor.MIGRATION, Actor.CHANNEL, Actor.DRIVER, Actor.DEVICE, "finish-store", "start-migration", "resume"),
+    fair=(Actor.MIGRATION, Actor.CHANNEL, Actor.DRIVER, Actor.DEVICE, "finish-store", "delete-slot", "start-migration", "resume"),
 )
 
 HINTED_PAGES_COME_BACK = Property(

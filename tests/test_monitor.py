@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from balloonproof.checker.checking import check_trace, hidden
 from balloonproof.checker.model_trace import all_events, trace_of
-from balloonproof.checker.read.events import Event, Trace
+from balloonproof.checker.observe import Vocabulary
+from balloonproof.checker.read.events import Event, Header, Trace
 from balloonproof.checker.verdict import Report
 from balloonproof.model.compiled import Layout, Move, compile_predicate
 from balloonproof.model.engines.bounded import Run, RunStep
@@ -218,6 +219,15 @@ def test_a_counterexample_is_rejected_for_its_page(configuration: Configuration)
     run = counterexample(configuration)
     assert lost_pages(run) == {0}
     assert findings(checked(trace_of(run), run)) == {(0, "violated", NO_PAGE_LOST.name)}
+
+
+def test_a_hint_means_what_it_says_of_its_own_number_of_pages() -> None:
+    configuration = HINTING.configure()
+    vocabulary = Vocabulary(OnePage(configuration), Header(observed=tuple(all_events(configuration))))
+    one, two = (vocabulary.meaning(Event(0, "host.hint", ((0, count),), {"cleared": 1})) for count in (1, 2))
+    assert one is not None
+    assert two is not None
+    assert one.before is not two.before
 
 
 def test_a_hinted_page_that_is_never_released_is_rejected() -> None:

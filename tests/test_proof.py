@@ -51,7 +51,12 @@ def configured(system: str, settings: Mapping[str, str], without: Iterable[str] 
 
 # ---------------------------------------------------------------------------------------------------------------- verdicts
 
-PROVED = [configured("precopy", {}), configured("hinting", PER_ROUND), configured("hinting", ACKNOWLEDGED)]
+PROVED = [
+    configured("precopy", {}),
+    configured("precopy", {"dirty-log": "ring", "memslot-removal": "vcpus-paused"}),
+    configured("hinting", PER_ROUND),
+    configured("hinting", ACKNOWLEDGED),
+]
 
 TCG, RING = {"dirty-log": "tcg"}, {"dirty-log": "ring"}
 ELSEWHERE = ["reap", "refill-tlb", "begin-timed-sync"]

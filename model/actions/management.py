@@ -52,8 +52,9 @@ def fail(s: State) -> None:
 
 
 def forget_migration(s: State, log_stays_on: Term = FALSE) -> None:
-    """The bitmaps are freed and the log is off, unless that has to wait."""
+    """The bitmaps are freed and the log is off, unless that has to wait; under the BQL, so no slot is half removed."""
     for page in s.pages:
+        require(~page.slot_going)
         page.copied = False
         page.dirty = False
         page.logged = page.logged & log_stays_on
@@ -64,7 +65,6 @@ def forget_migration(s: State, log_stays_on: Term = FALSE) -> None:
         page.in_flight = False
         page.in_flight_old = False
         page.received = False
-        page.slot_going = False
     s.log_stopped = False
     s.log_left_on = log_stays_on
     forget_request(s)
