@@ -5,19 +5,23 @@ what an event makes of a
 set is computed once and remembered, so a long trace costs a table look-up per event.  Steps that the trace does not show are
 taken as often as possible
 between events (the closure).
+
+Beside the model's variables a state holds what has happened on the way: for each `always` property a bit that stays set once it was violated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from balloonproof.checker.observe import Meaning, Vocabulary, in_system
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
 from balloonproof.model.engines.reachability import States, apply, contains, holds, initial_states, sorted_unique
+from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.terms import TRUE, Term
+from balloonproof.model.terms import BOOL, TRUE, Term, disj, substitute, variable, variables_of
 
 IMPOSSIBLE = 0
 """The number of the empty set: no run of the model explains what was seen."""
@@ -28,8 +32,10 @@ class Automaton:
 
     def __init__(self, one_page: OnePage, vocabulary: Vocabulary) -> None:
         self.one_page, self.vocabulary = one_page, vocabulary
-        self.layout = Layout.of(one_page.variables)
-        self.moves: list[Move] = compile_steps(one_page.steps, self.layout, keep_idle=True)
+        self.violated: Mapping[str, Term] = {name: variable(f"violated.{name}", BOOL) for name in one_page.violated()}
+        """For each `always` property the states that a violation has led to."""
+        self.layout = Layout.of({**one_page.variables, **{bit.name: bit.sort for bit in self.violated.values()}})
+        self.moves: list[Move] = compile_steps([self._remembering(step) for step in one_page.steps], self.layout, keep_idle=True)
         self.sets: list[States] = [np.zeros(0, dtype=np.int64)]
         self._numbers: dict[bytes, int] = {self.sets[0].tobytes(): IMPOSSIBLE}
         self._next: dict[tuple[int, str, str, bool], int] = {}
@@ -37,6 +43,16 @@ class Automaton:
         self.unseen = {False: self._unseen_moves(False), True: self._unseen_moves(True)}
         self._told_apart = {move.step.action.name for move in self.moves if move.step.role == "sibling"}
         self._closures: dict[tuple[int, bool], int] = {}
+
+    def _remembering(self, step: Step) -> Step:
+        """The step, which also remembers what it violates."""
+        after = {variable(name, term.sort): term for name, term in step.updates.items()}
+        bits = {
+            self.violated[name].name: disj(self.violated[name], substitute(bad, after))
+            for name, bad in self.one_page.violated().items()
+            if after.keys() & set(variables_of([bad]))
+        }
+        return replace(step, updates={**step.updates, **bits})
 
     def _unseen_moves(self, in_sync: bool) -> list[tuple[Move, Term]]:
         """Moves that the trace need not show, each with the condition under which it may stay unseen."""
@@ -68,7 +84,14 @@ class Automaton:
 
     def initial(self) -> int:
         """Everything that is possible before the first event."""
-        return self.number(self.closure(initial_states(self.one_page, self.layout), in_sync=False))
+        return self.number(self.closure(self.initial_states(), in_sync=False))
+
+    def initial_states(self) -> States:
+        """The model's initial states."""
+        states = initial_states(self.one_page, self.layout)
+        for name, bad in self.one_page.violated().items():
+            states[holds(compile_predicate(bad, self.layout), states)] |= self.layout.mask(self.violated[name].name)
+        return states
 
     def holding(self, term: Term, states: States) -> States:
         """Those of `states` where `term` holds."""
@@ -81,9 +104,12 @@ class Automaton:
 
     def closure(self, states: States, in_sync: bool) -> States:
         """`states` and all that unseen steps can make of them."""
+        return self._closed(states, self.unseen[in_sync])
+
+    def _closed(self, states: States, moves: Sequence[tuple[Move, Term]]) -> States:
         seen, frontier = states, states
         while len(frontier):
-            reached = [apply(move, self.holding(condition, frontier)) for move, condition in self.unseen[in_sync]]
+            reached = [apply(move, self.holding(condition, frontier)) for move, condition in moves]
             after = sorted_unique(np.concatenate([*reached, frontier[:0]]))
             frontier = after[~contains(seen, after)]
             seen = np.concatenate([seen, frontier])
@@ -118,9 +144,7 @@ class Automaton:
 
     def everything(self) -> int:
         """After a gap in the trace: all that the model can ever be in."""
-        from balloonproof.model.engines.reachability import explore
-
-        return self.number(explore(self.one_page).states)
+        return self.number(self._closed(self.initial_states(), [(move, TRUE) for move in self.moves]))
 
     def show(self, state: int) -> dict[str, str]:
         """A state's variables as printed values."""

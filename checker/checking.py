@@ -186,7 +186,7 @@ def _explain(monitor: PageMonitor, seen: Mapping[int, Sequence[Event]], hints: S
         evidence["needed"] = needed(automaton, view.sights[-1], page)
         evidence["forbidden_by"] = forbidding_guards(monitor, seen[page], page, item.event)
     elif item.property is not None:
-        run = view.run_to(monitor.one_page.violated()[item.property])
+        run = view.run_to(automaton.violated[item.property])
         evidence["history"] = [telling(step) for step in run]
         evidence["lost_at"] = lost_at(run)
         if item.kind == "undecided":

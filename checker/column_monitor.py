@@ -172,6 +172,7 @@ class ColumnMonitor(PageMonitor):
         if event.name == FOLLOWED_UP_TO:
             self.stopped = event
         elif event.name == "trace.dropped":
+            self.judge(event)
             self.sets[self.roots[: int(self.state[classes.ROOTS])]] = self.automaton.everything()
             self._know_sets()
             self._regroup()

@@ -112,13 +112,8 @@ class PageView:
             step = self._step_into(sight, target)
             told = [*([step] if step else []), *hidden, *told]
             target = step.before if step else target
-        start = path_between(self.automaton, self._initial(), target, in_sync=False)
+        start = path_between(self.automaton, self.automaton.initial_states(), target, in_sync=False)
         return [*start, *told]
-
-    def _initial(self) -> States:
-        from balloonproof.model.engines.reachability import initial_states
-
-        return initial_states(self.automaton.one_page, self.automaton.layout)
 
     def _step_into(self, sight: Sight, target: int) -> ToldStep | None:
         before = self.automaton.sets[sight.before]

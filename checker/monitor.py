@@ -26,7 +26,7 @@ from balloonproof.model.language import Configuration
 from balloonproof.model.one_page import OnePage
 
 CHECKPOINTS = frozenset({"start-migration", "switch-over"})
-"""Actions before which the properties are judged: they begin something new."""
+"""Actions before which it is said what was violated so far: they begin something new."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class PageMonitor(ABC):
         self._comparison: tuple[Event, Meaning] | None = None
         self.compared = np.zeros(pages, dtype=bool)
         self.differing = np.zeros(pages, dtype=bool)
-        self._bad = self.one_page.violated()
+        self._told: dict[str, NDArray[np.bool_]] = {}
+        """Of which pages it was said that a property is violated."""
 
     @abstractmethod
     def numbers(self, pages: slice) -> NDArray[np.int32]:
@@ -110,17 +111,31 @@ class PageMonitor(ABC):
         self.judge()
 
     def judge(self, event: Event | None = None) -> None:
-        """Judge the properties on what is possible now."""
+        """Say what every run violates that explains the trace up to `event`; at the end (None) also what some do and some do not."""
         found: dict[tuple[int, str], str] = {}
         for number in self.numbers_in_use():
             states = self.automaton.sets[number]
-            for name, bad in self._bad.items():
-                count = len(self.automaton.holding(bad, states))
-                if count:
+            for name, bit in self.automaton.violated.items():
+                count = len(self.automaton.holding(bit, states))
+                if count and (event is None or count == len(states)):
                     found[number, name] = "violated" if count == len(states) else "undecided"
-        pages = pages_by_number(self.places(), {number for number, _ in found}) if found else {}
-        for (number, name), kind in sorted(found.items(), key=lambda item: (pages[item[0][0]], item[0][1])):
-            self.judgements.append(Judgement(kind, pages[number], event, number, name))
+        judged = [
+            Judgement(kind, pages, event, number, name)
+            for name in self.automaton.violated
+            for number, pages in self._untold(name, {number for number, item in found if item == name}).items()
+            for kind in [found[number, name]]
+        ]
+        self.judgements += sorted(judged, key=lambda item: (item.pages, item.property))
+        for item in judged:
+            if item.kind == "violated" and item.property is not None and event is not None:
+                told = self._told.setdefault(item.property, np.zeros(self.page_count, dtype=bool))
+                for first, count in item.pages:
+                    told[first : first + count] = True
+
+    def _untold(self, name: str, numbers: Collection[int]) -> dict[int, Pages]:
+        """The pages whose sets have these numbers, without those of which it was said before that they violate the property."""
+        told = self._told.get(name)
+        return pages_by_number(self.places(where=None if told is None else ~told), numbers) if numbers else {}
 
     def say_impossible(self, event: Event, places: Places, numbers: Collection[int]) -> None:
         """Nothing explains the event for the pages whose sets have these numbers."""
@@ -152,6 +167,7 @@ class Monitor(PageMonitor):
     def step(self, event: Event) -> None:
         """Follow one event; what is wrong is collected in `judgements`."""
         if event.name == "trace.dropped":
+            self.judge(event)
             self.state[:] = self.automaton.everything()
             return
         meaning = self.meaning_of(event)

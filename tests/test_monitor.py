@@ -235,6 +235,13 @@ def test_a_hinted_page_that_is_never_released_is_rejected() -> None:
     assert findings(checked(trace_of(run), run)) == {(0, "violated", HINTED_PAGES_RELEASED.name)}
 
 
+def test_a_violation_that_is_over_by_the_end_is_rejected_all_the_same() -> None:
+    run = counterexample(HINTING.configure({}, ["done-on-cleanup"]), HINTED_PAGES_RELEASED)
+    trace = trace_of(run)
+    trace = with_events(trace, [*trace.events, Event(0, "guest.shrink", ((0, 1),))])
+    assert findings(checked(trace, run)) == {(0, "violated", HINTED_PAGES_RELEASED.name)}
+
+
 @pytest.mark.parametrize("configuration", LOSING, ids=str)
 def test_a_page_that_was_lost_before_the_guest_went_on_at_the_destination_is_rejected(configuration: Configuration) -> None:
     run = counterexample(configuration)
