@@ -41,6 +41,8 @@ mtype phase = NONE;
 mtype send = IDLE;
 byte sent_page;
 bool running = true, final;
+bool ran_before = true;             /* the VM ran when it was stopped to switch over */
+bool log_left_on;                   /* the dirty log is to be switched off when the VM goes on */
 
 mtype hinting = STOP;
 byte command_id = FIRST_ID;         /* the host's */
@@ -166,27 +168,39 @@ proctype Migration() {
     :: d_step { phase == AFTER_SYNC && running && command_id < IDS - 1 -> command_id++; hinting = REQUESTED; phase = ROUND } /* request-hints */
     :: d_step { phase == AFTER_SYNC && !running -> hinting = DONE; phase = ROUND }                                           /* finish-hints */
     :: d_step { phase == ROUND && send == IDLE && !final -> phase = BEFORE_SYNC }                                            /* end-round */
-    :: d_step { phase == ROUND && send == IDLE && !final -> running = false; final = true; phase = BEFORE_SYNC }             /* stop-vm */
+    :: d_step { phase == ROUND && send == IDLE && !final -> ran_before = running; running = false; final = true; phase = BEFORE_SYNC }             /* stop-vm */
     :: d_step { phase == ROUND && send == IDLE && final ->                                                                  /* complete */
            sent_all = true; EACH(sent_all = sent_all && !dirty[i]);
            if :: sent_all -> phase = COMPLETED :: else fi; sent_all = false }
     od
 }
 
-inline forget_migration() {
-    EACH(copied[i] = false; dirty[i] = false; logged[i] = false; fetched[i] = false);
-    clear_pending = false; send = IDLE; phase = NONE
+inline forget_migration(log_stays_on) {
+    EACH(copied[i] = false; dirty[i] = false; logged[i] = logged[i] && log_stays_on; fetched[i] = fetched[i] && log_stays_on);
+    log_left_on = log_stays_on; clear_pending = false; send = IDLE; phase = NONE
+}
+
+inline start_again() {
+    running = running || (final && ran_before); final = false; ran_before = true
 }
 
 proctype Management() {
     do
     :: d_step { phase == NONE ->                                                                                            /* start-migration */
-           EACH(copied[i] = false; dirty[i] = true; ram_dirty[i] = false; logged[i] = INITIALLY_SET); phase = BEFORE_SYNC }
-    :: d_step { phase == ROUND -> phase = CLEANUP }                                                                         /* cancel, fail */
-    :: d_step { phase == CLEANUP -> hinting = DONE; forget_migration(); running = running || final; final = false }          /* cleanup */
-    :: d_step { phase == COMPLETED -> forget_migration(); EACH(ram_dirty[i] = true); running = true; final = false }         /* switch-over */
+           EACH(copied[i] = false; dirty[i] = true; ram_dirty[i] = false; logged[i] = (log_left_on -> logged[i] : INITIALLY_SET));
+           log_left_on = false; phase = BEFORE_SYNC }
+    :: d_step { phase == ROUND || phase == BEFORE_SYNC -> phase = CLEANUP }                                                  /* cancel, fail */
+    :: d_step { phase == CLEANUP -> hinting = DONE; start_again(); forget_migration(!running) }                              /* cleanup */
+    :: d_step { phase == COMPLETED -> forget_migration(false); EACH(ram_dirty[i] = true); start_again() }                    /* switch-over */
     :: d_step { (phase == NONE || phase == ROUND) && running -> running = false }                                           /* pause */
-    :: d_step { (phase == NONE || phase == ROUND) && !running && !final -> running = true }                                 /* resume */
+    :: d_step { (phase == NONE || phase == ROUND) && !running && !final ->                                                  /* resume */
+           EACH(logged[i] = logged[i] && !log_left_on; fetched[i] = fetched[i] && !log_left_on);
+           log_left_on = false; running = true }
+    :: d_step { running && phase != FETCH && phase != MERGE && phase != AFTER_SYNC ->                                        /* kexec */
+           EACH(owner[i] = FREE; relied[i] = false);
+           hinting = STOP; received = STOP_ID; active_id = STOP_ID; in_round = false;
+           do :: nempty(queue) -> queue?_, own :: empty(queue) -> break od;
+           own = 0 }
     od
 }
 

@@ -154,9 +154,12 @@ def seen_from_page_0(explicit: Explicit, one: OnePage, packed: Iterable[int]) ->
     return result
 
 
+RARE = {"fail", "cancel", "end-round", "kexec"}
+
+
 def likelihood(move: Move) -> float:
     """Runs that get somewhere: writes, fresh ids and interruptions are rarer than the migration's and the balloon's own steps."""
-    return {"guest": 0.2, "management": 0.1}.get(move.step.action.actor.value, 0.02 if move.step.action.name in ("fail", "end-round") else 1.0)
+    return 0.02 if move.step.action.name in RARE else {"guest": 0.2, "management": 0.1}.get(move.step.action.actor.value, 1.0)
 
 
 def random_runs(explicit: Explicit) -> Iterator[Run]:
