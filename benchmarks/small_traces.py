@@ -14,6 +14,7 @@ from balloonproof.checker.observe import REQUIRED_ALWAYS
 from balloonproof.checker.read import Event, Trace, read_trace
 from balloonproof.model.catalogue import RACES
 from balloonproof.model.compiled import Move
+from balloonproof.model.engines.bounded import Run, RunStep
 from balloonproof.model.explicit import Explicit, Shape
 from balloonproof.model.language import Configuration
 from balloonproof.model.simulate import Simulator
@@ -63,7 +64,8 @@ def scripts() -> list[tuple[Configuration, Configuration, Shape, tuple[tuple[str
 def small_trace(seed: int) -> Small:
     """The trace of this seed."""
     dice = random.Random(seed)
-    configuration, shape, events = _run(dice)
+    run = _run(dice)
+    configuration, shape, events = run.explicit.configuration, run.explicit.shape, trace_of(run).events
     kinds = all_events(configuration)
     required = {action.event for action in configuration.system.actions if action.name in REQUIRED_ALWAYS}
     share = dice.choice([0.05, 0.15, 0.3, 0.5, 0.7])
@@ -84,38 +86,32 @@ def small_trace(seed: int) -> Small:
     return Small(configuration, shape, Trace(header, timed))
 
 
-def _run(dice: random.Random) -> tuple[Configuration, Shape, list[Event]]:
+def _run(dice: random.Random) -> Run:
     if dice.random() < 0.5:
         broken, fixed, shape, script = dice.choice(scripts())
         configuration = fixed if dice.random() < 0.3 else broken
         if shape.pages == 1 or dice.random() < 0.2:
             shape = replace(shape, chunks=dice.choice([(0, 0), (0, 1), (0, 0, 0)]) if shape.pages == 1 else (0, 0, 0))
-        return configuration, shape, _replayed(simulator(configuration, shape), script, dice, dice.choice([0, 0.1, 0.2]))
+        return _replayed(simulator(configuration, shape), script, dice, dice.choice([0, 0.1, 0.2]))
     system = dice.choice(SYSTEMS)
     removed = [guard.name for guard in system.guards if dice.random() < 0.1]
     configuration = system.configure(dict(system.safe) if dice.random() < 0.5 else {}, removed)
     shape = dice.choice(SHAPES)
-    run = simulator(configuration, shape).run(dice.randint(5, 40), dice.randrange(1 << 30))
-    return configuration, shape, list(trace_of(run).events)
+    return simulator(configuration, shape).run(dice.randint(5, 40), dice.randrange(1 << 30))
 
 
-def _replayed(source: Simulator, script: Sequence[tuple[str, str]], dice: random.Random, noise: float) -> list[Event]:
-    """The events of `script`, random ones between them, what has become impossible left out."""
-    sorts, values = source.explicit.variables, source.explicit.initial_values
-    first = {name: dice.randrange(sorts[name].size) if value is None else value for name, value in values.items()}
-    state = source.layout.pack(first)
-    ring = tuple((page, 1) for page in range(source.explicit.shape.pages) if first.get(f"page{page}.holds_ring"))
-    events = [Event(0, "guest.ring", ring)]
+def _replayed(source: Simulator, script: Sequence[tuple[str, str]], dice: random.Random, noise: float) -> Run:
+    """The steps that `script` names by event and role, random ones between them, what has become impossible left out."""
+    state = source.start(dice)
+    steps: list[RunStep] = []
 
     def take(choices: Sequence[Move]) -> bool:
         nonlocal state
-        enabled = [move for move in choices if source.weights[move] and move.enabled(state)]
-        if enabled:
-            move = dice.choices(enabled, [source.weights[item] for item in enabled])[0]
-            state = int(move.after(state))
-            role = move.step.role
-            events.append(Event(1000 * len(events), move.step.action.event, ((int(role.removeprefix("page")), 1),) if role else ()))
-        return bool(enabled)
+        step = source.step(state, choices, dice)
+        if step:
+            steps.append(step)
+            state = source.layout.pack(step.after)
+        return step is not None
 
     sends = [move for move in source.moves if move.step.action.name in ("arm-log", "clear-bit", "read-page")]
     for name, role in script:
@@ -125,7 +121,7 @@ def _replayed(source: Simulator, script: Sequence[tuple[str, str]], dice: random
         for _ in range(12):  # other pages must be sent before a migration completes
             if take(wanted) or not take(sends):
                 break
-    return events
+    return Run(source.explicit, tuple(steps))
 
 
 def _changed(shown: list[Event], configuration: Configuration, shape: Shape, dice: random.Random) -> list[Event]:

@@ -6,7 +6,7 @@ It executes the same compiled steps as everything else; with the state after eac
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from balloonproof.model.compiled import Layout, Move, compile_steps
 from balloonproof.model.engines.bounded import Run, RunStep
@@ -26,16 +26,22 @@ class Simulator:
     def run(self, length: int, seed: int) -> Run:
         """A run of `length` steps (fewer only if no move is possible any more), the same for the same seed."""
         dice = random.Random(seed)
-        values = self.explicit.initial_values.items()
-        sorts = self.explicit.variables
-        state = self.layout.pack({name: dice.randrange(sorts[name].size) if value is None else value for name, value in values})
-        steps = []
-        for _ in range(length):
-            enabled = [move for move in self.moves if self.weights[move] and move.enabled(state)]
-            if not enabled:
-                break
-            move = dice.choices(enabled, [self.weights[item] for item in enabled])[0]
-            after = int(move.after(state))
-            steps.append(RunStep(move.step, self.layout.unpack(state), self.layout.unpack(after)))
-            state = after
+        state = self.start(dice)
+        steps: list[RunStep] = []
+        while len(steps) < length and (step := self.step(state, self.moves, dice)):
+            steps.append(step)
+            state = self.layout.pack(step.after)
         return Run(self.explicit, tuple(steps))
+
+    def start(self, dice: random.Random) -> int:
+        """An initial state, packed; what is left open is thrown for."""
+        values, sorts = self.explicit.initial_values.items(), self.explicit.variables
+        return self.layout.pack({name: dice.randrange(sorts[name].size) if value is None else value for name, value in values})
+
+    def step(self, state: int, choices: Iterable[Move], dice: random.Random) -> RunStep | None:
+        """One of the moves that are possible in a packed state; None if none of `choices` is."""
+        enabled = [move for move in choices if self.weights[move] and move.enabled(state)]
+        if not enabled:
+            return None
+        move = dice.choices(enabled, [self.weights[item] for item in enabled])[0]
+        return RunStep(move.step, self.layout.unpack(state), self.layout.unpack(int(move.after(state))))

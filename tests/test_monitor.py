@@ -103,13 +103,11 @@ def shaken(script: Run, chunks: tuple[int, ...], seed: int, noise: float, slots:
 
     def take(choices: Sequence[Move]) -> bool:
         nonlocal state
-        enabled = [move for move in choices if move.enabled(state)]
-        if enabled:
-            move = dice.choices(enabled, [source.weights[item] for item in enabled])[0]
-            after = int(move.after(state))
-            steps.append(RunStep(move.step, layout.unpack(state), layout.unpack(after)))
-            state = after
-        return bool(enabled)
+        step = source.step(state, choices, dice)
+        if step:
+            steps.append(step)
+            state = layout.pack(step.after)
+        return step is not None
 
     for item in script.steps:
         while dice.random() < noise:
