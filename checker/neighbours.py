@@ -45,7 +45,7 @@ class Neighbours:
         for first, count in pages:
             named[first : first + count] = True
             near[first // self.chunk * self.chunk : (first + count - 1) // self.chunk * self.chunk + self.chunk] = True
-        touched = np.repeat(np.logical_or.reduceat(named, range(0, page_count, self.host_page)), self.host_page)[:page_count]
+        touched = self._whole_host_pages(named)
         if self.host_page == 1 or is_statement:
             yield "own", named
             yield "sibling", touched & ~named
@@ -53,8 +53,13 @@ class Neighbours:
             for offset in range(self.host_page):
                 own = np.zeros(page_count, dtype=bool)
                 own[offset :: self.host_page] = named[offset :: self.host_page]
-                in_use = np.repeat(np.logical_or.reduceat(own, range(0, page_count, self.host_page)), self.host_page)[:page_count]
                 yield "own", own
-                yield "sibling", in_use & ~own
+                yield "sibling", self._whole_host_pages(own) & ~own
         yield "peer", near & ~touched
         yield "stranger", ~near & ~touched
+
+    def _whole_host_pages(self, pages: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """All pages of the host pages that these are of."""
+        if self.host_page == 1:
+            return pages
+        return np.repeat(np.logical_or.reduceat(pages, range(0, len(pages), self.host_page)), self.host_page)[: len(pages)]
