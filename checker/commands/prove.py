@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -129,11 +130,7 @@ def _prove_all(claims: tuple[str, ...], output: str, certificate: Path | None) -
     summaries = [found[index] for index in range(len(configurations))]
     if certificate:
         _write_certificates(summaries, certificate, collection=True)
-    if output == "json":
-        click.echo(json.dumps(summaries_json(configurations, summaries), indent=1))
-    else:
-        for line in summary_lines(summaries):
-            click.echo(line)
+    _answer(output, lambda: summaries_json(configurations, summaries), summary_lines(summaries))
     sys.exit(worst(item.verdict for item in summaries))
 
 
@@ -162,12 +159,7 @@ def _necessity(configurations: list[Configuration], output: str) -> None:
 
     with progress_line() as say:
         results = [necessity(item, say) for item in configurations]
-    if output == "json":
-        click.echo(json.dumps(necessity_json(results), indent=1))
-    else:
-        for result in results:
-            for line in necessity_lines(result, width()):
-                click.echo(line)
+    _answer(output, lambda: necessity_json(results), (line for item in results for line in necessity_lines(item, width())))
     sys.exit(worst(item.verdict for item in results))
 
 
@@ -177,12 +169,7 @@ def _by_spacer(configurations: list[Configuration], seconds: float, output: str,
 
     with progress_line() as say:
         results = [decide_by_spacer(item, seconds, say) for item in configurations]
-    if output == "json":
-        click.echo(json.dumps(spacer_json(results), indent=1))
-    else:
-        for result in results:
-            for line in spacer_lines(result, verbose):
-                click.echo(line)
+    _answer(output, lambda: spacer_json(results), (line for item in results for line in spacer_lines(item, verbose)))
     sys.exit(worst(item.verdict for item in results))
 
 
@@ -192,13 +179,17 @@ def _by_lemmas(configurations: list[Configuration], output: str, verbose: bool) 
 
     with progress_line() as say:
         results = [prove_by_lemmas(item, say) for item in configurations]
-    if output == "json":
-        click.echo(json.dumps(lemmas_json(results), indent=1))
-    else:
-        for result in results:
-            for line in lemma_lines(result, width(), verbose):
-                click.echo(line)
+    _answer(output, lambda: lemmas_json(results), (line for item in results for line in lemma_lines(item, width(), verbose)))
     sys.exit(worst(item.verdict for item in results))
+
+
+def _answer(output: str, document: Callable[[], object], lines: Iterable[str]) -> None:
+    """Print the results, as JSON or line by line."""
+    if output == "json":
+        click.echo(json.dumps(document(), indent=1))
+    else:
+        for line in lines:
+            click.echo(line)
 
 
 def _write_counterexample(result: ProofResult, path: Path) -> None:

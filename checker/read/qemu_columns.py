@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...grammar import TraceSyntaxError, line_parser
+from ...grammar import line_parser
 from ...grammar.line_automaton import LineAutomaton
 from ...grammar.regular import Label
 from .kind_table import COUNT, FIRST, FRACTION, MOMENT, NOWHERE, SECONDS, Kind, KindTable, Note
 from .qemu import PAGE_FLAGS, Collector, Load, QemuLog, Save, log_line
 from .scan_loops import EVENTS, LINE, OTHER_LINE, POSITION
 from .scanner import Columns
-from .sources import decode
+from .sources import decode, unfinished_line
 
 _FREQUENT = ("memory_notdirty_write_access", "ram_save_page", "ram_load_loop", "other")
 _NO_LIMIT = 1 << 62
@@ -142,7 +142,5 @@ def read_blocks(log: QemuLog, blocks: Iterable[bytes]) -> QemuLog:
         reader.read(buffer, stop)
         rest = buffer[stop:]
     if rest:
-        number = int(reader.columns.state[LINE])
-        text = decode(rest, log.path, number)
-        raise TraceSyntaxError(log.path, number, len(text) + 1, "end of file", ("end of line (the file ends inside a line)",), text)
+        raise unfinished_line(rest, log.path, int(reader.columns.state[LINE]))
     return reader.collector.finish()

@@ -14,14 +14,14 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ...grammar import TraceInputError, TraceSyntaxError, line_parser
+from ...grammar import TraceInputError, line_parser
 from ...grammar.line_automaton import LineAutomaton
 from ...grammar.regular import Label
 from .events import Event, Source
 from .kind_table import COUNT, FIRST, FRACTION, NOWHERE, SECONDS, KindTable, Note
 from .native import LineReader, parse_event
 from .scan_loops import EVENTS, KIND, LAST_TIME, LINE, NO_ENTRY, NO_ROOM, NO_TOTAL, OTHER_LINE, PLACE, POSITION, RANGES, TOTAL, scan_lines
-from .sources import decode
+from .sources import decode, unfinished_line
 
 _EVENTS, _RANGES = 1 << 14, 1 << 15
 """Room for so many events and ranges: batches that stay in a processor's cache."""
@@ -217,9 +217,7 @@ def scan(blocks: Iterable[bytes], path: str, detailed: Collection[str] = ()) -> 
         yield from _scan_lines(buffer, stop, reader, columns)
         rest = buffer[stop:]
     if rest:
-        text = decode(rest, path, int(columns.state[LINE]))
-        expected = ("end of line (the file ends inside a line)",)
-        raise TraceSyntaxError(path, int(columns.state[LINE]), len(text) + 1, "end of file", expected, text)
+        raise unfinished_line(rest, path, int(columns.state[LINE]))
     if empty:
         raise TraceInputError(path, "the file is empty")
     reader.finish()

@@ -54,10 +54,15 @@ def lines(path: str) -> Iterator[tuple[int, str]]:
             yield number, text
             number += 1
     if rest:
-        text = decode(rest, path, number)
-        raise TraceSyntaxError(path, number, len(text) + 1, "end of file", ("end of line (the file ends inside a line)",), text)
+        raise unfinished_line(rest, path, number)
     if empty:
         raise TraceInputError(path, "the file is empty")
+
+
+def unfinished_line(rest: bytes, path: str, number: int) -> TraceSyntaxError:
+    """What is wrong with a file whose last line, ``rest``, has no end."""
+    text = decode(rest, path, number)
+    return TraceSyntaxError(path, number, len(text) + 1, "end of file", ("end of line (the file ends inside a line)",), text)
 
 
 def is_long(path: str) -> bool:
