@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from balloonproof.checker.explain import PageView, events_by_page, forbidding_gu
 from balloonproof.checker.following import Kept, events_for, events_named, follow
 from balloonproof.checker.licence import stale_hints
 from balloonproof.checker.monitor import Judgement, PageMonitor
-from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS
+from balloonproof.checker.observe import COARSE_NAMES, FOLLOWED_UP_TO, IGNORED, STATEMENTS
 from balloonproof.checker.read import Event, Trace, read_trace
 from balloonproof.checker.read.places import header_refusal
 from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report, Telling
@@ -64,9 +64,10 @@ def open_trace(
     """Read a trace, and choose the model to check it against; a name in its header that does not exist is refused with its place."""
     trace = hidden(read_trace(paths), hide)
     try:
+        _check_observed(trace.header.observed)
         configuration = configuration_of(trace, system, settings, without)
     except UnknownName as error:
-        expected = f"a {error.kind}" + (f" (did you mean {error.nearest!r}?)" if error.nearest else "")
+        expected = f"{'an' if error.kind == 'event' else 'a'} {error.kind}" + (f" (did you mean {error.nearest!r}?)" if error.nearest else "")
         raise header_refusal(trace.events, repr(error.name), expected, error.name) or error from None
     return trace, configuration
 
@@ -79,18 +80,25 @@ def hidden(trace: Trace, names: Sequence[str]) -> Trace:
     def is_hidden(name: str) -> bool:
         return name in names or f"{name.split('.')[0]}.*" in names
 
+    _check_observed(names)
     known = _event_names()
-    for name in names:
-        if name not in known and name not in {f"{item.split('.')[0]}.*" for item in known}:
-            raise UnknownName("event", name, sorted(known))
     observed = {name for name in known if trace.header.observes(name)} | {name for name in trace.header.observed if not name.endswith("*")}
     header = replace(trace.header, observed=tuple(sorted(name for name in observed if not is_hidden(name))))
     return Trace(header, Kept(trace.events, is_hidden), trace.notes, trace.estimated)
 
 
+def _check_observed(patterns: Iterable[str]) -> None:
+    """Events and families (guest.*) that may be called observed or hidden.  UnknownName for one that is none."""
+    known = _event_names()
+    known |= {f"{item.split('.')[0]}.*" for item in known}
+    for name in patterns:
+        if name not in known:
+            raise UnknownName("event", name, sorted(known))
+
+
 def _event_names() -> set[str]:
     """Every event name that any system knows."""
-    return {action.event for system in SYSTEMS for action in system.actions} | {*COARSE_NAMES, *STATEMENTS, *IGNORED}
+    return {action.event for system in SYSTEMS for action in system.actions} | {*COARSE_NAMES, *STATEMENTS, *IGNORED, FOLLOWED_UP_TO}
 
 
 GUEST_CLOCK = "clock aligned"

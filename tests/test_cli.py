@@ -57,7 +57,7 @@ def test_prove_precopy_exits_0() -> None:
 def test_prove_hinting_exits_1_with_a_readable_run() -> None:
     result = run("prove", "hinting")
     assert result.returncode == 1
-    for words in ("refuted", "19 steps on 1 page", "balloon device", "accept-hint page 0", "page 0: logged", "no shorter run exists"):
+    for words in ("refuted", "19 steps on 1 page", "balloon device", "accept-hint page 0", "relied no → yes, logged stays yes", "no shorter run exists"):
         assert words in result.stdout
 
 
@@ -147,6 +147,8 @@ def test_a_truncated_file_is_refused_by_name(small: Path) -> None:
         ("0.0 migration.start\n", "", "5:5", "found migration.sync-end before any migration.start"),
         ("dirty-log=get", "dirty-lg=get", "3:16", "expected a setting of precopy (did you mean 'dirty-log'?), found 'dirty-lg'"),
         ("system precopy", "system precpy", "3:8", "(did you mean 'precopy'?), found 'precpy'"),
+        ("observed migration.start", "observed migration.strt", "4:10", "expected an event (did you mean 'migration.start'?), found 'migration.strt'"),
+        ("observed migration.start", "observed migratoin.*", "4:10", "(did you mean 'migration.*'?), found 'migratoin.*'"),
         ("observed", "without final-snc\nobserved", "4:9", "(did you mean 'final-sync'?), found 'final-snc'"),
     ],
 )

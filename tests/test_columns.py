@@ -196,7 +196,7 @@ def test_a_log_of_qemu_says_the_same_as_columns(usual: list[str], other: list[st
     numbered = list(enumerate(data.decode().split("\n"), 1))
 
     def by_lines() -> qemu.QemuLog:
-        log = qemu.collect(qemu.QemuLog("x"), map(qemu.log_line, line_parser("qemu_log").parse(numbered[:-1], "x")))
+        log = qemu.collect(qemu.QemuLog("x"), qemu.log_lines(numbered[:-1], "x"))
         number, rest = numbered[-1]
         if rest:
             raise TraceSyntaxError("x", number, len(rest) + 1, "end of file", ("end of line (the file ends inside a line)",), rest)
@@ -208,7 +208,7 @@ def test_a_log_of_qemu_says_the_same_as_columns(usual: list[str], other: list[st
 
 @pytest.mark.parametrize("stamp", STAMPS[:4])
 def test_frequent_lines_are_not_left_to_the_grammar(stamp: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qemu_columns, "log_line", lambda line: pytest.fail("left to the grammar"))
+    monkeypatch.setattr(qemu_columns, "log_lines", lambda lines, path: pytest.fail("left to the grammar"))
     text = "".join(f"{stamp}{body}\n" for body in BODIES if body.startswith(("ram_save_page p", "ram_load_loop", "memory_", "virtqueue_")))
     log = qemu_columns.read_blocks(qemu.QemuLog("x"), [text.encode()])
     assert (len(log.saves), len(log.loads), len(log.dirty), log.other) == (1, 2, 1, 1)

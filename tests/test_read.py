@@ -227,6 +227,14 @@ def test_damaged_logs_are_errors(tmp_path: Path, text: str, line: int, found: st
     assert f"src:{line}:{caught.value.column}: expected " in str(caught.value)
 
 
+@pytest.mark.parametrize("moment", ["2026-13-45T00:00:00Z", "2026-02-29T10:00:00.5Z", "2026-01-01T24:00:00Z"])
+def test_a_day_that_there_is_not_is_an_error_with_its_place(tmp_path: Path, moment: str) -> None:
+    text = f"2026-01-01T00:00:00.000001Z migrate_set_state new state setup\n{moment} savevm_state_cleanup \n"
+    with pytest.raises(TraceSyntaxError, match=r"src:2:1: expected a date and time of day that exist, found '2026-") as caught:
+        read_trace(record(tmp_path, src=text))
+    assert caught.value.context.startswith(moment)
+
+
 def test_what_is_no_trace_is_refused(tmp_path: Path) -> None:
     folder = record(tmp_path, notes="hello\n")
     with pytest.raises(TraceInputError, match="not a trace"):

@@ -87,6 +87,13 @@ def test_what_was_recorded_is_inferred_and_said(
     assert trace.notes[-1].startswith(f"checked as {system}")
 
 
+def test_a_sync_by_the_timer_of_auto_converge_is_inferred_and_said(tmp_path: Path) -> None:
+    trace = read(tmp_path, src=f"{SOURCE}1@100.001000:cpu_throttle_dirty_sync \n")
+    assert trace.header.settings["mid-round-sync"] == "yes"
+    assert "checked as hinting mid-round-sync=yes" in trace.notes[-1]
+    assert "cpu_throttle_dirty_sync in the source's log" in trace.notes[-1]
+
+
 def test_a_dirty_ring_has_no_manual_protection(tmp_path: Path) -> None:
     trace = read(tmp_path, src=SOURCE, cmd=COMMAND.format("kvm,dirty-ring-size=4096", "id=b"))
     assert trace.header.settings["dirty-log"] in ("ring", "get-and-clear")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -62,10 +62,10 @@ class HostEvents:
     """Stretches of time (begin, end) of which a source lost events, so that nothing in them can be relied upon."""
 
 
-def log_events(log: QemuLog, headers: Sequence[int]) -> HostEvents:
-    """The steps of the migrations in the source's log. ``headers``: when words were put on the stream, sorted.
+def log_events(log: QemuLog, headers: Mapping[str, Sequence[int]]) -> HostEvents:
+    """The steps of the migrations in the source's log. ``headers``: when each thread that syncs put words on the stream, sorted.
 
-    The beginning of a sync is placed as early as the migration thread's own order allows, right after the last thing
+    The beginning of a sync is placed as early as the order of the thread that syncs allows, right after the last thing
     that thread is known to have done: a guest write is logged slightly before its dirty bit is set, so a write
     shortly before the logged beginning may or may not be part of the sync.
     """
@@ -92,7 +92,7 @@ def log_events(log: QemuLog, headers: Sequence[int]) -> HostEvents:
             name, arguments = "migration.cleanup", {"state": state}
         elif step.kind == "migration_bitmap_sync_start":
             name = "migration.sync-begin"
-            order = _earliest(step, headers)
+            order = _earliest(step, headers.get(step.thread or "", ()))
             widest = max(widest, step.time - order[0])
             arguments = {"round": round_number + 1}
         elif step.kind == "migration_bitmap_sync_end":

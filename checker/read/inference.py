@@ -20,6 +20,9 @@ _TCG = re.compile(r"\baccel[\s=]tcg\b")
 _KVM = re.compile(r"(\baccel[\s=]|-enable-)kvm\b")
 _HINTS_ASKED_FOR = re.compile(r"\bfree-page-hint=(on|true|yes)\b")
 
+TIMED_SYNC = "cpu_throttle_dirty_sync"
+"""The line that QEMU's source logs where the timer of auto-converge syncs beside the sends (52ac968ab2, 9.2)."""
+
 _HINT_EVENTS = frozenset({"host.hint", "guest.hint"})
 
 # when QEMU learned what: setting or guard, its value before that, the first version with it
@@ -47,8 +50,8 @@ class Inferred:
     notes: tuple[str, ...]
 
 
-def infer(command: str, qmp: QmpLog | None, observed: Collection[str]) -> Inferred:
-    """From the source's command line ("" if there is none), its QMP session, and the names of events that were seen."""
+def infer(command: str, qmp: QmpLog | None, observed: Collection[str], steps: Collection[str] = ()) -> Inferred:
+    """From the source's command line ("" if there is none), its QMP session, the names of events that were seen, and the kinds of steps in its log."""
     version = qmp.version if qmp is not None else None
     system, why = _system(command, qmp, observed)
     known = {setting.name: setting.values for setting in find_system(system).settings}
@@ -62,6 +65,9 @@ def infer(command: str, qmp: QmpLog | None, observed: Collection[str]) -> Inferr
     if dirty_log == "tcg" or (dirty_log is not None and "dirty-log" not in settings):
         settings["dirty-log"] = dirty_log
     reasons.append(why_log)
+    if TIMED_SYNC in steps and "mid-round-sync" in known:
+        settings["mid-round-sync"] = "yes"
+        reasons.append(f"a timer syncs in the middle of a round ({TIMED_SYNC} in the source's log)")
     without = tuple(name for first, names in _GUARDS_SINCE for name in names if version is not None and version < first and name in guards)
     reasons.append(f"QEMU {'.'.join(map(str, version))} (QMP)" if version is not None else "QEMU's version is not recorded: the newest is assumed")
     chosen = " ".join([system, *(f"{name}={value}" for name, value in settings.items()), *(f"without {name}" for name in without)])

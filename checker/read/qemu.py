@@ -3,12 +3,12 @@ the binary form of the same events in ``simple``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from ...grammar import Line, line_parser
+from ...grammar import Line, TraceSyntaxError, line_parser
 from .. import jit
 from .events import Loss
 from .sources import blocks, is_long, lines
@@ -20,7 +20,7 @@ PAGE_FLAGS = FLAG_ZERO | FLAG_PAGE | FLAG_XBZRLE | FLAG_COMPRESSED
 
 _STEPS = frozenset(
     {"migrate_set_state", "vm_state_notify", "runstate_set", "savevm_state_cleanup", "migration_bitmap_sync_start",
-     "migration_bitmap_sync_end"}
+     "migration_bitmap_sync_end", "cpu_throttle_dirty_sync"}
 )  # fmt: skip
 
 
@@ -113,12 +113,13 @@ def read_qemu_log(path: str) -> QemuLog:
         from .qemu_columns import read_blocks
 
         return read_blocks(QemuLog(path), blocks(path))
-    return collect(QemuLog(path), map(log_line, line_parser("qemu_log").parse(lines(path), path)))
+    return collect(QemuLog(path), log_lines(lines(path), path))
 
 
-def log_line(line: Line) -> LogLine:
-    """What every line of the text says."""
-    return LogLine(line.number, _nanoseconds(line.fields), line.fields["tid"], line.kind, line.fields)
+def log_lines(numbered: Iterable[tuple[int, str]], path: str) -> Iterator[LogLine]:
+    """What every line of the text says. Raises :class:`TraceSyntaxError` at one that is malformed, or of a day that there is not."""
+    for line in line_parser("qemu_log").parse(numbered, path):
+        yield LogLine(line.number, _nanoseconds(line, path), line.fields["tid"], line.kind, line.fields)
 
 
 def collect(log: QemuLog, events: Iterable[LogLine]) -> QemuLog:
@@ -178,9 +179,14 @@ class Collector:
         return self.log
 
 
-def _nanoseconds(fields: Mapping[str, str]) -> int:
+def _nanoseconds(line: Line, path: str) -> int:
     """The time of a line, with either prefix, in nanoseconds since the epoch."""
+    fields = line.fields
     if fields["tid"] is not None:
         return int(fields["seconds"]) * 1_000_000_000 + int(fields["microseconds"]) * 1000
-    moment = datetime.fromisoformat(fields["iso_time"])
+    try:
+        moment = datetime.fromisoformat(fields["iso_time"])
+    except ValueError:
+        expected = ("a date and time of day that exist",)
+        raise TraceSyntaxError(path, line.number, 1, repr(fields["iso_time"]), expected, f"{fields['iso_time']} {line.kind}") from None
     return int(moment.replace(microsecond=0).timestamp()) * 1_000_000_000 + moment.microsecond * 1000

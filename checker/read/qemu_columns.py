@@ -17,7 +17,7 @@ from ...grammar import line_parser
 from ...grammar.line_automaton import LineAutomaton
 from ...grammar.regular import Label
 from .kind_table import COUNT, FIRST, FRACTION, MOMENT, NOWHERE, SECONDS, Kind, KindTable, Note
-from .qemu import PAGE_FLAGS, Collector, Load, QemuLog, Save, log_line
+from .qemu import PAGE_FLAGS, Collector, Load, QemuLog, Save, log_lines
 from .scan_loops import EVENTS, LINE, OTHER_LINE, POSITION
 from .scanner import Columns
 from .sources import decode, unfinished_line
@@ -80,8 +80,8 @@ class _Reader:
         start, number = int(state[POSITION]), int(state[LINE])
         end = self.buffer.index(b"\n", start)
         text = decode(self.buffer[start:end], self.path, number)
-        for line in line_parser("qemu_log").parse([(number, text)], self.path):
-            self.collector.add(log_line(line))
+        for line in log_lines([(number, text)], self.path):
+            self.collector.add(line)
         state[POSITION], state[LINE] = end + 1, number + 1
 
     def collect(self) -> None:

@@ -132,8 +132,8 @@ def _build(record: _Record) -> Trace:
     threads: set[str] = set()
     if source is not None:
         threads = source.threads_that_sync()
-        headers = [h.time for log in record.probes for h in log.headers if h.thread in threads]
-        parts += [log_events(source, sorted(headers)), dirty_events(source, pages, windows[0][0])]
+        headers = {thread: sorted(h.time for log in record.probes for h in log.headers if h.thread == thread) for thread in threads}
+        parts += [log_events(source, headers), dirty_events(source, pages, windows[0][0])]
     if record.qmp is not None:
         parts.append(_from_qmp(record.qmp, source, notes))
     parts += [probe_events(probes, threads, pages, addresses) for probes in record.probes]
@@ -201,7 +201,8 @@ def _assemble(record: _Record, parts: list[HostEvents], pages: int, addresses: G
     origin = known[0].order[0] if known else 0
     events = [one.event._replace(time=one.order[0] - origin) for one in known]
     observed = set().union(*(part.observed for part in parts))
-    inferred = infer(record.command, record.qmp, observed)
+    steps = {step.kind for step in record.source.steps} if record.source is not None else set()
+    inferred = infer(record.command, record.qmp, observed, steps)
     last = events[-1].time if events else 0
     for path in record.comparisons:
         observed |= {"memory.differs", "memory.compared"}

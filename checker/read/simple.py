@@ -54,6 +54,7 @@ ARGUMENTS: Mapping[str, Sequence[tuple[str, _Writer | None]]] = {
     "savevm_state_cleanup": (),
     "migration_bitmap_sync_start": (),
     "migration_bitmap_sync_end": (("dirty", _decimal),),
+    "cpu_throttle_dirty_sync": (),
     "migrate_set_state": (("state", _TEXT),),
     "vm_state_notify": (("running", _decimal), ("reason", _decimal), ("reason_name", _TEXT)),
     "runstate_set": (("old", _decimal), ("old_name", _TEXT), ("new", _decimal), ("new_name", _TEXT)),

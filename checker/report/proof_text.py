@@ -95,18 +95,30 @@ def _page(role: str) -> str:
 
 
 def changes_of(explicit: Explicit, item: RunStep) -> list[str]:
-    """What a step changed, in words; the queue as what was put in or taken out."""
+    """What a step changed, in words; the queue as what was put in or taken out.
+
+    Of a store it is also said where it left its mark in vain: a bit that was set already tells of the first write only.
+    """
+    marks = _marks(item)
     groups: dict[str, list[str]] = {}
     for name, sort in explicit.variables.items():
         before, after = item.before[name], item.after[name]
-        if before == after or name.startswith("queue.") or name == "sent_page":
-            continue
         owner, _, variable = name.rpartition(".")
+        stays = before == after and name in marks
+        if (before == after and not stays) or name.startswith("queue.") or name == "sent_page":
+            continue
         label = f"page {owner.removeprefix('page')}" if owner.startswith("page") else owner.replace("chunk", "chunk ")
         shown = [_id(value) if name in ("command_id", "received", "active") else show_value(sort, value) for value in (before, after)]
-        groups.setdefault(label, []).append(f"{variable.replace('_', ' ')} {shown[0]} → {shown[1]}")
+        change = f"stays {shown[0]}" if stays else f"{shown[0]} → {shown[1]}"
+        groups.setdefault(label, []).append(f"{variable.replace('_', ' ')} {change}")
     texts = [f"{label}: {', '.join(parts)}" if label else ", ".join(parts) for label, parts in groups.items()]
     return texts + _queue_change(explicit, item)
+
+
+def _marks(item: RunStep) -> set[str]:
+    """The page's bits by which a store that the guest relies on is known to have happened."""
+    page, updates = item.step.role, item.step.updates.keys()
+    return {f"{page}.{bit}" for bit in ("logged", "ram_dirty")} & updates if f"{page}.relied" in updates else set()
 
 
 def _queue_change(explicit: Explicit, item: RunStep) -> list[str]:
