@@ -12,6 +12,7 @@ from balloonproof.checker.class_loops import (
     ALLOWED,
     APART,
     ASKED,
+    CLASS_BITS,
     CLASSES,
     COMPLETED,
     EVENT,
@@ -31,7 +32,7 @@ from balloonproof.checker.class_loops import (
     root_of,
     single_out,
 )
-from balloonproof.checker.jit import compiled
+from balloonproof.checker.jit import compiled, unsigned
 
 # What is done about a kind of event: its row in `plans` is the operation, the flags, and six letters (own, peer, stranger; outside
 # a sync and inside one).  A letter is a row of `next_set`.
@@ -174,9 +175,9 @@ def follow_as_before(
 ) -> int:  # fmt: skip
     """Follows events that do what was done before; returns the first that does not."""
     begin = range_ends[event - 1] if event > 0 else 0
-    version, side = state[VERSION], state[IN_SYNC]
+    version, side, remembered = state[VERSION], state[IN_SYNC], unsigned(moves.shape[1])
     while event < len(kinds):
-        kind, end = kinds[event], range_ends[event]
+        kind, end = unsigned(kinds[event]), range_ends[event]
         if plans[kind, OPERATION] == UNKNOWN or plans[kind, FLAGS]:
             break
         if plans[kind, OPERATION] == EVERYWHERE:
@@ -188,7 +189,19 @@ def follow_as_before(
                 and is_idle(plans[kind, LETTERS + 4 + side], idle, next_set, state, sets, roots)
             ):
                 break
-            if end != begin + 1 or not move_as_before(firsts[begin], counts[begin], plans[kind, LETTERS + side], moves, version, pages, forward, members):
+            letter = unsigned(plans[kind, LETTERS + side])
+            if end != begin + 1:
+                break
+            if counts[begin] == 1:  # the same as below, but for a single page, as most events name
+                page = unsigned(firsts[begin])
+                number = unsigned(root_of(pages[page], forward))
+                if number >= remembered or moves[letter, number] >> CLASS_BITS != version:
+                    break
+                target = unsigned(moves[letter, number] & ((1 << CLASS_BITS) - 1))
+                members[number] -= 1
+                members[target] += 1
+                pages[page] = target
+            elif not move_as_before(firsts[begin], counts[begin], letter, moves, version, pages, forward, members):
                 break
         begin = end
         event += 1

@@ -109,11 +109,14 @@ def _follow_columns(trace: Trace, file: NativeFile, is_hidden: Callable[[str], b
 
 def _last_shown(batch: Batch, is_hidden: Callable[[str], bool]) -> Source | None:
     """Where the last event of a batch that is not hidden stands."""
-    import numpy as np
-
-    kinds, last = np.unique(batch.kinds[::-1], return_index=True)
-    shown = [number for kind, number in zip(kinds.tolist(), last.tolist(), strict=True) if not is_hidden(batch.kinds_seen.event(kind).name)]
-    return batch.source(len(batch) - 1 - min(shown)) if shown else None
+    hidden: set[int] = set()
+    for number in reversed(range(len(batch))):
+        kind = int(batch.kinds[number])
+        if kind not in hidden:
+            if not is_hidden(batch.kinds_seen.event(kind).name):
+                return batch.source(number)
+            hidden.add(kind)
+    return None
 
 
 def _firsts_of_kinds(file: NativeFile, is_hidden: Callable[[str], bool]) -> Iterator[Event]:

@@ -18,6 +18,9 @@ from balloonproof.checker import cache
 word: Any = np.int64
 """A number as the machine has it: signed, 64 bits. (Unsigned bytes and signed numbers together would become floating-point.)"""
 
+unsigned: Any = np.uint64
+"""One without a sign, which is an index as it is; a signed one is first asked whether it counts from the end."""
+
 F = TypeVar("F", bound=Callable[..., object])
 
 

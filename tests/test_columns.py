@@ -151,6 +151,32 @@ def test_columns_hold_the_events_that_are_read_line_by_line(lines: list[str], si
     assert_read_alike(START + "\n".join(lines) + "\n" * ended, size)
 
 
+@st.composite
+def alike(draw: st.DrawFn) -> list[str]:
+    """Lines that go on as others before them did, for the most part, or for a while."""
+    later = st.sampled_from(draw(st.sampled_from([[0], [2], [0, 1, 2, 2, 2, 7, 90, 10_000]])))
+    what = st.sampled_from(["guest.write pages=", "guest.write pages=0x", "guest.writes pages=0x", "host.hint cleared=1 pages=1,"])
+    pattern = (
+        draw(st.lists(st.tuples(later, what, st.integers(0, 0x8FF) | st.integers(1230, 1239)), min_size=1, max_size=draw(st.sampled_from([1, 2, 9])))) * 80
+    )
+    time, lines = draw(st.integers(0, 10**9)), []
+    for after, text, page in pattern[: draw(st.integers(1, 80))]:
+        time += after
+        lines.append(f"{time // 10**6}.{time % 10**6:06} {text}{page}")
+    for _ in range(draw(st.integers(0, 2))):
+        number, digits = draw(st.integers(0, len(lines) - 1)), st.sampled_from(list(" x.,=0a9\t#\N{LATIN SMALL LETTER E WITH ACUTE}"))
+        at = draw(st.integers(0, len(lines[number])))
+        lines[number] = lines[number][:at] + draw(digits) + lines[number][at + draw(st.integers(0, 1)) :]
+    return lines
+
+
+@settings(max_examples=300, deadline=None)
+@example([f"0.5 host.hint cleared=1 pages=1,{page}" for page in [1234, 1235, 1239] * 9], 2000, START)
+@given(alike(), st.integers(20, 700), st.sampled_from([START, START.splitlines(keepends=True)[0]]))
+def test_columns_hold_lines_that_go_on_as_others_did(lines: list[str], size: int, header: str) -> None:
+    assert_read_alike(header + "\n".join(lines) + "\n", size)
+
+
 def test_batches_do_not_lose_events_where_they_end(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name, value in ((scanner, "_EVENTS", 8), (scanner, "_RANGES", 2), (kind_table, "_MOST_KINDS", 4), (kind_table, "_MOST_ROWS", 80)):
         monkeypatch.setattr(module, name, value)

@@ -20,6 +20,7 @@ from ...grammar.regular import Label
 NOWHERE, SECONDS, FRACTION, FIRST, COUNT, MOMENT = range(6)
 """The cells: where a digit does not count; a time in seconds and its fraction; the first page of a range and its number of pages; a time as
 the fourteen digits of date and time of day."""
+CELLS = 6
 
 # An entry: cell (3 bits), operation (3), factor (5), digit (5), and the next row or what the line is.
 # A cell becomes itself times the factor plus the digit.  An entry that is not made yet is 0.
@@ -28,7 +29,12 @@ UNKNOWN, GO, NEXT_RANGE, SILENT, EVENT, COUNTED, OTHER = range(7)
 of this kind, or of this kind and as many pages as it names; it is none that can be read so."""
 
 OPERATION_SHIFT, FACTOR_SHIFT, DIGIT_SHIFT, NEXT_SHIFT = 3, 6, 11, 16
-ROW = 256
+ROW = 264
+"""Entries of a row: one for each byte, then at LEAP what its lines usually go on with. (Rows that are a power of two apart would share lines of the cache.)"""
+LEAP = 256
+LENGTH_BITS, PLACE_BITS = 8, 24
+"""At LEAP: the row behind the text, where it stands in `texts`, and how long it is; 0 if lines go on in several ways."""
+_SHORTEST_LEAP, _LONGEST_LEAP = 4, 64
 _MOST_ROWS, _MOST_KINDS, _SLOTS = 1 << 14, 1 << 16, 1 << 18
 TOTAL_BITS = 40
 """Kinds that depend on the number of pages do so up to 2 ** 40 pages."""
@@ -71,6 +77,8 @@ class KindTable:
         self._numbers: dict[Kind, int] = {}
         self._states: list[Any] = [automaton.start]
         self._rows: dict[Any, int] = {automaton.start: 0}
+        self.texts: NDArray[np.uint8] = np.zeros(0, dtype=np.uint8)
+        self._made = self._learned = 0
 
     @property
     def is_full(self) -> bool:
@@ -101,6 +109,28 @@ class KindTable:
     def make(self, place: int) -> None:
         """Makes the entry at this place, that is, row + byte."""
         self.entries[place] = self._entry(self._states[place // ROW], place % ROW)
+        self._made += 1
+
+    def learn(self) -> None:
+        """Looks for text that all lines so far went on with, so that it can be passed over at once; cheap if little is new."""
+        if self._made <= self._learned + self._learned // 8:
+            return
+        self._learned = self._made
+        rows = self.entries[: len(self._states) * ROW].reshape(-1, ROW)
+        known = rows[:, :LEAP]
+        only = np.argmax(known != 0, axis=1)
+        entries = known[np.arange(len(rows)), only].tolist()
+        is_text = (np.count_nonzero(known, axis=1) == 1).tolist()
+        texts, bytes_of_rows = bytearray(), only.tolist()
+        for start in range(len(rows)):
+            text, row = bytearray(), start
+            while is_text[row] and entries[row] & ((1 << FACTOR_SHIFT) - 1) == GO << OPERATION_SHIFT and len(text) < _LONGEST_LEAP:
+                text.append(bytes_of_rows[row])
+                row = (entries[row] >> NEXT_SHIFT) // ROW
+            worth = len(text) >= _SHORTEST_LEAP and len(texts) + len(text) < 1 << PLACE_BITS
+            rows[start, LEAP] = (row * ROW << PLACE_BITS | len(texts)) << LENGTH_BITS | len(text) if worth else 0
+            texts += text if worth else b""
+        self.texts = np.frombuffer(bytes(texts), dtype=np.uint8)
 
     def _entry(self, state: Any, byte: int) -> int:
         if byte == 10:

@@ -91,7 +91,7 @@ class _Reader:
         if count:
             seen = columns.kinds[:count]
             for number, index in zip(*_last_of_each(seen), strict=True):
-                last_of_thread[_words(kinds[number])[0]] = int(columns.times[index]), columns.line + index
+                last_of_thread[_words(kinds[number])[0]] = int(columns.times[index]), int(columns.lines[index])
             log = self.collector.log
             log.first = log.first or int(columns.times[0])
             self.collector.time = int(columns.times[count - 1])
@@ -112,7 +112,7 @@ class _Reader:
         offsets = columns.firsts[columns.range_ends[found] - 1].tolist()
         blocks = [_words(kind)[1] for kind in self.table.kinds] if with_block else []
         named = [[blocks[number] for number in columns.kinds[found].tolist()]] if with_block else []
-        return columns.times[found].tolist(), (columns.line + found).tolist(), *named, offsets
+        return columns.times[found].tolist(), columns.lines[found].tolist(), *named, offsets
 
     def flags(self, which: NDArray[np.bool_]) -> list[int]:
         flags: list[int] = self.columns.counts[self.columns.range_ends[np.flatnonzero(which)] - 1].tolist()

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from balloonproof.checker.jit import compiled, word
+from balloonproof.checker.jit import compiled, unsigned, word
 from balloonproof.checker.read.kind_table import (
+    CELLS,
     COUNT,
     COUNTED,
     DIGIT_SHIFT,
@@ -21,10 +22,13 @@ from balloonproof.checker.read.kind_table import (
     FIRST,
     FRACTION,
     GO,
+    LEAP,
+    LENGTH_BITS,
     MOMENT,
     NEXT_RANGE,
     NEXT_SHIFT,
     OPERATION_SHIFT,
+    PLACE_BITS,
     SECONDS,
     SILENT,
     TOTAL_BITS,
@@ -42,12 +46,14 @@ Numbers = NDArray[Any]
 Small = NDArray[Any]
 Bytes = NDArray[np.uint8]
 
-# Numbers without a sign, which numba takes as indices as they are.
-_CELL, _OPERATION, _FIVE_BITS = np.uint64(7), np.uint64(7 << OPERATION_SHIFT), np.uint64(31)
-_TO_OPERATION, _TO_FACTOR, _TO_DIGIT, _TO_NEXT = np.uint64(OPERATION_SHIFT), np.uint64(FACTOR_SHIFT), np.uint64(DIGIT_SHIFT), np.uint64(NEXT_SHIFT)
-_ZERO, _ONE, _TOO_LARGE = np.uint64(0), np.uint64(1), np.uint64(58)
-_GO, _NEXT_RANGE = np.uint64(GO << OPERATION_SHIFT), np.uint64(NEXT_RANGE << OPERATION_SHIFT)
-_NONE = np.uint64((1 << 64) - 1)
+_CELL, _OPERATION, _FIVE_BITS = unsigned(7), unsigned(7 << OPERATION_SHIFT), unsigned(31)
+_TO_OPERATION, _TO_FACTOR, _TO_DIGIT, _TO_NEXT = unsigned(OPERATION_SHIFT), unsigned(FACTOR_SHIFT), unsigned(DIGIT_SHIFT), unsigned(NEXT_SHIFT)
+_ZERO, _ONE, _TOO_LARGE = unsigned(0), unsigned(1), unsigned(58)
+_GO, _NEXT_RANGE = unsigned(GO << OPERATION_SHIFT), unsigned(NEXT_RANGE << OPERATION_SHIFT)
+_LEAP, _LENGTH, _TO_PLACE = unsigned(LEAP), unsigned((1 << LENGTH_BITS) - 1), unsigned(LENGTH_BITS)
+_PLACE, _TO_ROW = unsigned((1 << PLACE_BITS) - 1), unsigned(LENGTH_BITS + PLACE_BITS)
+_SHORTEST_SHARED, _LONGEST_SHARED = unsigned(4), unsigned(64)
+_NONE = unsigned((1 << 64) - 1)
 _LENGTHS = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 _TENS = np.array([10**n for n in range(10)])
 
@@ -89,7 +95,7 @@ def kind_with(kind: int, total: int, keys: Numbers, found: Small) -> int:
     """The kind of a line that is of this kind and names so many pages; -1 if it is not known."""
     key = kind << TOTAL_BITS | total
     mask = len(keys) - 1
-    slot = word((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(40)) & np.uint64(mask))
+    slot = word((unsigned(key) * unsigned(0x9E3779B97F4A7C15) >> unsigned(40)) & unsigned(mask))
     while keys[slot]:
         if keys[slot] == key + 1:
             return found[slot]
@@ -98,22 +104,64 @@ def kind_with(kind: int, total: int, keys: Numbers, found: Small) -> int:
 
 
 @compiled
+def stands_at(buffer: Bytes, at: int, texts: Bytes, text: int, length: int) -> bool:
+    """Does the same text of so many bytes stand in both places?"""
+    difference = np.uint8(0)
+    for index in range(length):
+        difference |= buffer[at + index] ^ texts[text + index]
+    return difference == 0
+
+
+@compiled
+def shared_length(buffer: Bytes, at: int, previous: int, end: int) -> int:
+    """How much of two lines' beginnings is the same, less a byte as the last digit in common is soon another; 0 if it is hardly anything."""
+    length = _ZERO
+    while length < _LONGEST_SHARED and at + length < end and buffer[at + length] == buffer[previous + length]:
+        length += _ONE
+    return length - _ONE if length > _SHORTEST_SHARED else _ZERO
+
+
+@compiled
 def scan_lines(
-    buffer: Bytes, stop: int, state: Numbers, limit: int, in_order: bool, entries: Numbers, cells: Numbers, keys: Numbers, found: Small,
-    times: Numbers, kinds: Small, starts: Numbers, range_ends: Numbers, firsts: Numbers, counts: Numbers,
+    buffer: Bytes, stop: int, state: Numbers, limit: int, in_order: bool,
+    entries: Numbers, texts: Bytes, cells: Numbers, keys: Numbers, found: Small,
+    times: Numbers, kinds: Small, lines: Numbers, starts: Numbers, range_ends: Numbers, firsts: Numbers, counts: Numbers,
 ) -> int:  # fmt: skip
-    """Reads lines from ``state[POSITION]`` on, up to `stop` (behind a line's end) or to one that it cannot read; says why it stopped."""
+    """Reads lines from ``state[POSITION]`` on, up to `stop` (behind a line's end) or to one that it cannot read; says why it stopped.
+
+    Each byte leads from a row of the table to another, one after the other. Two things spare steps: text that lines usually go on with
+    is compared as a whole, and a line that begins as one before (its time does) is taken up where the state behind that was kept.
+    """
     start, line, number, ranges, last_time = state[POSITION], state[LINE], state[EVENTS], state[RANGES], state[LAST_TIME]
-    reason = END_OF_BUFFER
+    reason, end = END_OF_BUFFER, unsigned(stop)
+    previous, shared, kept_row, kept_value, kept_union = unsigned(start), _ZERO, _ZERO, _ZERO, _ZERO
     while start < stop:
         if number == len(times) or ranges == len(firsts):
             reason = NO_ROOM
             break
-        at, row, value, union, before = np.uint64(start), _ZERO, _ZERO, _ZERO, ranges
-        cells[FIRST], cells[COUNT], cells[FRACTION] = _NONE, _ONE, _ONE
-        cells[SECONDS] = _NONE
+        at, row, value, union, before, keep_at = unsigned(start), _ZERO, _ZERO, _ZERO, ranges, _NONE
+        if shared and at + shared < end and stands_at(buffer, at, buffer, previous, shared):
+            at, row, value, union = at + shared, kept_row, kept_value, kept_union
+            for index in range(CELLS):
+                cells[index] = cells[CELLS + index]
+        else:
+            cells[FIRST], cells[COUNT], cells[FRACTION], cells[SECONDS] = _NONE, _ONE, _ONE, _NONE
+            length = shared_length(buffer, at, previous, end)
+            keep_at = at + length if length else _NONE
+            previous, shared = at, _ZERO
         while True:
-            place = row + np.uint64(buffer[at])
+            if at >= keep_at:
+                keep_at = _NONE
+                if ranges == before:
+                    shared, kept_row, kept_value, kept_union = at - previous, row, value, union
+                    for index in range(CELLS):
+                        cells[CELLS + index] = cells[index]
+            leap = entries[row + _LEAP]
+            if leap:
+                length, text = leap & _LENGTH, leap >> _TO_PLACE & _PLACE
+                if at + length < end and stands_at(buffer, at, texts, text, length):
+                    at, row, value = at + length, leap >> _TO_ROW, _ZERO
+            place = row + unsigned(buffer[at])
             entry = entries[place]
             at += _ONE
             if entry & _OPERATION != _GO:
@@ -149,7 +197,7 @@ def scan_lines(
                     state[KIND], state[TOTAL] = kind, total
                     kind = kind_with(kind, total, keys, found)
             if is_usual and kind >= 0:
-                times[number], kinds[number], starts[number], range_ends[number] = time, kind, start, ranges
+                times[number], kinds[number], lines[number], starts[number], range_ends[number] = time, kind, line, start, ranges
                 number += 1
                 start, line, last_time, reason = word(at), line + 1, time, END_OF_BUFFER
                 continue

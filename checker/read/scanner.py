@@ -18,7 +18,7 @@ from ...grammar import TraceInputError, line_parser
 from ...grammar.line_automaton import LineAutomaton
 from ...grammar.regular import Label
 from .events import Event, Source
-from .kind_table import COUNT, FIRST, FRACTION, NOWHERE, SECONDS, KindTable, Note
+from .kind_table import CELLS, COUNT, FIRST, FRACTION, NOWHERE, SECONDS, KindTable, Note
 from .native import LineReader, parse_event
 from .scan_loops import EVENTS, KIND, LAST_TIME, LINE, NO_ENTRY, NO_ROOM, NO_TOTAL, OTHER_LINE, PLACE, POSITION, RANGES, TOTAL, scan_lines
 from .sources import decode, unfinished_line
@@ -92,16 +92,15 @@ class Batch:
     """Events that follow each other; the arrays are overwritten when the next batch is read.
 
     Event number i names the ranges from ``range_ends[i - 1]`` (0 for the first) to ``range_ends[i]``: ``counts`` pages from ``firsts`` on.
-    ``starts`` says where its line stands in ``buffer``; line number ``line`` stands at ``begin``, before all of them.
+    Its line has the number ``lines[i]`` and starts at ``starts[i]`` in ``buffer``.
     """
 
     path: str
     kinds_seen: Kinds
     buffer: bytes
-    begin: int
-    line: int
     times: NDArray[np.int64]
     kinds: NDArray[np.int32]
+    lines: NDArray[np.int64]
     starts: NDArray[np.int64]
     range_ends: NDArray[np.int64]
     firsts: NDArray[np.int64]
@@ -112,7 +111,7 @@ class Batch:
 
     def source(self, number: int) -> Source:
         """Where an event of the batch stands."""
-        return Source(self.path, self.line + self.buffer.count(b"\n", self.begin, int(self.starts[number])))
+        return Source(self.path, int(self.lines[number]))
 
     def event(self, number: int) -> Event:
         """An event of the batch as such."""
@@ -127,16 +126,14 @@ class Columns:
 
     table: KindTable
     state: NDArray[np.int64] = field(default_factory=lambda: np.zeros(8, dtype=np.int64))
-    cells: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(8, dtype=np.uint64))
+    cells: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(2 * CELLS, dtype=np.uint64))
     times: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_EVENTS, dtype=np.int64))
     kinds: NDArray[np.int32] = field(default_factory=lambda: np.zeros(_EVENTS, dtype=np.int32))
+    lines: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_EVENTS, dtype=np.int64))
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_EVENTS, dtype=np.int64))
     range_ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_EVENTS, dtype=np.int64))
     firsts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_RANGES, dtype=np.int64))
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_RANGES, dtype=np.int64))
-    begin: int = 0
-    line: int = 1
-    """Where in the buffer the batch begins, and on which line."""
 
     def scan(self, buffer: NDArray[np.uint8], stop: int, limit: int, in_order: bool = True) -> int:
         """Runs the loop; says why it stopped: what it asked for is there when it is run again.
@@ -146,8 +143,8 @@ class Columns:
         table = self.table
         while True:
             reason = scan_lines(
-                buffer, stop, self.state, limit, in_order, table.entries, self.cells, table.keys, table.found,
-                self.times, self.kinds, self.starts, self.range_ends, self.firsts, self.counts,
+                buffer, stop, self.state, limit, in_order, table.entries, table.texts, self.cells, table.keys, table.found,
+                self.times, self.kinds, self.lines, self.starts, self.range_ends, self.firsts, self.counts,
             )  # fmt: skip
             if table.is_full or reason not in (NO_ENTRY, NO_TOTAL):
                 return reason
@@ -158,7 +155,7 @@ class Columns:
 
     def start(self) -> None:
         """A batch starts here."""
-        self.begin, self.line = int(self.state[POSITION]), int(self.state[LINE])
+        self.table.learn()
         self.state[EVENTS] = self.state[RANGES] = 0
 
 
@@ -184,7 +181,7 @@ class _Events(Columns):
             ranges += 1
         time = min(event.time, _LAST_TIME)  # events after such a time are read by the grammar, which compares them exactly
         self.times[number], self.kinds[number] = time, self.seen.kind_of_line(event, text)
-        self.starts[number], self.range_ends[number] = start, ranges
+        self.lines[number], self.starts[number], self.range_ends[number] = event.source.line, start, ranges
         self.state[EVENTS], self.state[RANGES], self.state[LAST_TIME] = number + 1, ranges, time
         return -1
 
@@ -192,8 +189,8 @@ class _Events(Columns):
         """What was read since the batch started."""
         events, ranges = int(self.state[EVENTS]), int(self.state[RANGES])
         return Batch(
-            path, self.seen, buffer, self.begin, self.line,
-            self.times[:events], self.kinds[:events], self.starts[:events], self.range_ends[:events], self.firsts[:ranges], self.counts[:ranges],
+            path, self.seen, buffer, self.times[:events], self.kinds[:events], self.lines[:events], self.starts[:events],
+            self.range_ends[:events], self.firsts[:ranges], self.counts[:ranges],
         )  # fmt: skip
 
     def grow(self) -> None:
