@@ -200,6 +200,7 @@ BODIES = [text.split(":", 1)[1] for name, text in LINES if name == "qemu_log" an
     "savevm_section_start block, section_id 2",
     "ram_load_start ",
     "ram_save_pages 1",
+    "ram_save_page vga: offset: 0x10000000000000000 host: 0x1",
 ]
 log_lines = st.builds(str.__add__, st.sampled_from(STAMPS[:4]), st.sampled_from(BODIES))
 other_lines = st.builds(str.__add__, st.sampled_from(STAMPS), st.sampled_from(BODIES)) | mutations().filter(lambda case: case[0] == "qemu_log").map(

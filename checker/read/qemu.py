@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from ...grammar import Line, TraceSyntaxError, line_parser
+from ...grammar import Line, TraceInputError, TraceSyntaxError, line_parser
 from .. import jit
 from .events import Loss
+from .rows import Rows
 from .sources import blocks, is_long, lines
 
 PAGE_BITS = 12
@@ -46,6 +47,14 @@ class Step(NamedTuple):
     """Time and line of what the same thread logged before; of this line itself if that is not known."""
 
 
+class Dirty(NamedTuple):
+    """The guest writes to a page whose dirty bit is clear (``memory_notdirty_write_access``)."""
+
+    time: int
+    line: int
+    address: int
+
+
 class Save(NamedTuple):
     """The source sends a page that is not zero (``ram_save_page``)."""
 
@@ -66,6 +75,11 @@ class Load(NamedTuple):
     section: int
 
 
+def no_loads() -> Rows[Load]:
+    """Where loads are collected."""
+    return Rows(Load, "qqnQQq")
+
+
 class Section(NamedTuple):
     """A section of the stream that holds RAM, as the source wrote it."""
 
@@ -80,10 +94,9 @@ class QemuLog:
 
     path: str
     steps: list[Step] = field(default_factory=list)
-    dirty: list[tuple[int, int, int]] = field(default_factory=list)
-    """Guest writes to clean pages: time, line, RAM address."""
-    saves: list[Save] = field(default_factory=list)
-    loads: list[Load] = field(default_factory=list)
+    dirty: Rows[Dirty] = field(default_factory=lambda: Rows(Dirty, "qqQ"))
+    saves: Rows[Save] = field(default_factory=lambda: Rows(Save, "qqnQ"))
+    loads: Rows[Load] = field(default_factory=no_loads)
     sections: list[Section] = field(default_factory=list)
     load_sections: int = 0
     postcopy_loads: int = 0
@@ -139,7 +152,13 @@ class Collector:
         self._open_section: tuple[int, int] | None = None
 
     def add(self, event: LogLine) -> None:
-        """One event."""
+        """One event.  TraceInputError if it holds a number that QEMU cannot have written."""
+        try:
+            self._add(event)
+        except OverflowError:
+            raise TraceInputError(self.log.path, f"line {event.number}: a number of more than 64 bits") from None
+
+    def _add(self, event: LogLine) -> None:
         number, at, thread, kind, fields = event
         log = self.log
         if kind == "dropped":
@@ -148,7 +167,7 @@ class Collector:
         self.time = time = at
         log.first = log.first or time
         if kind == "memory_notdirty_write_access":
-            log.dirty.append((time, number, int(fields["ram_addr"], 16)))
+            log.dirty.append(Dirty(time, number, int(fields["ram_addr"], 16)))
         elif kind == "ram_save_page":
             log.saves.append(Save(time, number, fields["block"], int(fields["offset"], 16)))
         elif kind == "ram_load_loop":

@@ -17,7 +17,8 @@ from ...grammar import line_parser
 from ...grammar.line_automaton import LineAutomaton
 from ...grammar.regular import Label
 from .kind_table import COUNT, FIRST, FRACTION, MOMENT, NOWHERE, SECONDS, Kind, KindTable, Note
-from .qemu import PAGE_FLAGS, Collector, Load, QemuLog, Save, log_lines
+from .qemu import PAGE_FLAGS, Collector, QemuLog, log_lines
+from .rows import Rows
 from .scan_loops import EVENTS, LINE, OTHER_LINE, POSITION
 from .scanner import Columns
 from .sources import decode, unfinished_line
@@ -86,44 +87,38 @@ class _Reader:
 
     def collect(self) -> None:
         """What the lines that follow each other in the columns say."""
-        columns, kinds, last_of_thread = self.columns, self.table.kinds, self.collector.last_of_thread
+        columns, collector, log = self.columns, self.collector, self.collector.log
         count = int(columns.state[EVENTS])
-        if count:
-            seen = columns.kinds[:count]
-            for number, index in zip(*_last_of_each(seen), strict=True):
-                last_of_thread[_words(kinds[number])[0]] = int(columns.times[index]), int(columns.lines[index])
-            log = self.collector.log
-            log.first = log.first or int(columns.times[0])
-            self.collector.time = int(columns.times[count - 1])
-            frequent = np.array([_FREQUENT.index(kind.line) for kind in kinds])[seen]
-            log.dirty += zip(*self.told(frequent == 0), strict=True)
-            log.saves += map(Save, *self.told(frequent == 1, with_block=True))
-            log.loads += [
-                Load(time, line, block, offset, flags, log.load_sections - 1)
-                for time, line, block, offset, flags in zip(*self.told(frequent == 2, with_block=True), self.flags(frequent == 2), strict=True)
-                if flags & PAGE_FLAGS
-            ]
-            log.other += int(np.count_nonzero(frequent == 3))
+        if not count:
+            return
+        kinds, seen, times, lines = self.table.kinds, columns.kinds[:count], columns.times[:count], columns.lines[:count]
+        last = np.zeros(len(kinds), dtype=np.int64)
+        last[seen] = np.arange(1, count + 1)  # of equal kinds the last is left
+        for kind in np.argsort(last)[np.count_nonzero(last == 0) :].tolist():
+            index = last[kind] - 1
+            collector.last_of_thread[_words(kinds[kind])[0]] = int(times[index]), int(lines[index])
+        log.first, collector.time = log.first or int(times[0]), int(times[-1])
+        frequent = np.array([_FREQUENT.index(kind.line) for kind in kinds])[seen]
+        log.other += int(np.count_nonzero(frequent == 3))
+        told: tuple[Rows[Any], ...] = (log.dirty, log.saves, log.loads)
+        for number, rows in enumerate(told):
+            self.add_rows(rows, np.flatnonzero(frequent == number))
 
-    def told(self, which: NDArray[np.bool_], with_block: bool = False) -> tuple[list[Any], ...]:
-        """Time, line, block if that is wanted, and offset of some of the lines in the columns."""
-        columns = self.columns
-        found = np.flatnonzero(which)
-        offsets = columns.firsts[columns.range_ends[found] - 1].tolist()
-        blocks = [_words(kind)[1] for kind in self.table.kinds] if with_block else []
-        named = [[blocks[number] for number in columns.kinds[found].tolist()]] if with_block else []
-        return columns.times[found].tolist(), columns.lines[found].tolist(), *named, offsets
-
-    def flags(self, which: NDArray[np.bool_]) -> list[int]:
-        flags: list[int] = self.columns.counts[self.columns.range_ends[np.flatnonzero(which)] - 1].tolist()
-        return flags
-
-
-def _last_of_each(kinds: NDArray[np.int32]) -> tuple[list[int], list[int]]:
-    """The kinds that occur, and where each does so last, in order of these places."""
-    numbers, behind = np.unique(kinds[::-1], return_index=True)
-    order = np.argsort(-behind)
-    return numbers[order].tolist(), (len(kinds) - 1 - behind[order]).tolist()
+    def add_rows(self, rows: Rows[Any], found: NDArray[np.intp]) -> None:
+        """Adds what lines of one kind say: time, line, block if it is named, offset, and of loads the flags and the section."""
+        columns, ranges = self.columns, self.columns.range_ends[found] - 1
+        if rows is self.collector.log.loads:
+            found, ranges = (places[columns.counts[ranges] & PAGE_FLAGS != 0] for places in (found, ranges))
+        values: list[NDArray[Any]] = [columns.times[found], columns.lines[found], columns.firsts[ranges]]
+        if len(found) and "n" in rows.types:
+            blocks = {kind: rows.number(_words(self.table.kinds[kind])[1]) for kind in np.unique(columns.kinds[found]).tolist()}
+            known = np.zeros(len(self.table.kinds), dtype=np.uint32)
+            known[list(blocks)] = list(blocks.values())
+            values.insert(2, known[columns.kinds[found]])
+        if rows is self.collector.log.loads:
+            values += [columns.counts[ranges], np.full(len(found), self.collector.log.load_sections - 1)]
+        if len(found):
+            rows.extend_columns(column.tobytes() for column in values)
 
 
 def _words(kind: Kind) -> tuple[str | None, str]:

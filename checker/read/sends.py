@@ -151,7 +151,7 @@ def _by_headers(log: ProbeLog, headers: list[Header], destination: QemuLog) -> S
     result = Sends()
     block: str | None = None
     time = headers[0].time
-    loads = destination.loads
+    loads = list(destination.loads)
     unknown = 0
     for i, j in align([h.value for h in headers], [load.offset | load.flags for load in loads]):
         if i is not None and j is not None:
@@ -176,7 +176,7 @@ def _by_headers(log: ProbeLog, headers: list[Header], destination: QemuLog) -> S
 
 def _by_saves(source: QemuLog, saves: list[Save], sections: list[Section], destination: QemuLog) -> Sends:
     result = Sends()
-    loads = destination.loads
+    loads = list(destination.loads)
     normal = [j for j, load in enumerate(loads) if load.flags & FLAG_PAGE]
     pairs = align([(save.block, save.offset) for save in saves], [(loads[j].block, loads[j].offset) for j in normal])
     matched = {normal[j]: i for i, j in pairs if i is not None and j is not None}

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from struct import Struct
 
 from .binary import ByteReader, EndsEarly
-from .qemu import FLAG_COMPRESSED, FLAG_CONTINUE, FLAG_PAGE, FLAG_XBZRLE, FLAG_ZERO, PAGE_BITS, PAGE_FLAGS, Load
+from .qemu import FLAG_COMPRESSED, FLAG_CONTINUE, FLAG_PAGE, FLAG_XBZRLE, FLAG_ZERO, PAGE_BITS, PAGE_FLAGS, Load, no_loads
+from .rows import Rows
 
 MAGIC = b"QEVM"
 VERSION = 3
@@ -42,7 +43,7 @@ class Stream:
     """The RAM blocks with their sizes in bytes."""
     capabilities: tuple[str, ...] = ()
     """The migration capabilities that the stream depends on and says so."""
-    loads: list[Load] = field(default_factory=list)
+    loads: Rows[Load] = field(default_factory=no_loads)
     postcopy_pages: int = 0
     """Pages sent after the switch to post-copy; they are not among ``loads``."""
     multifd: bool = False
