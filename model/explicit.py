@@ -12,6 +12,7 @@ from enum import Enum, auto
 from functools import cached_property
 
 from balloonproof.model.language import (
+    Action,
     CommandId,
     Configuration,
     Field,
@@ -273,11 +274,12 @@ class Explicit:
     @cached_property
     def variables(self) -> dict[str, Sort]:
         """The variables that can change or whose initial value is open, by cell name."""
-        fixed = {term.name for term in self._constants}
+        fixed = {term.name for term in self.constants}
         return {name: sort for name, sort in self.declared.items() if name not in fixed}
 
     @cached_property
-    def _constants(self) -> dict[Term, Term]:
+    def constants(self) -> dict[Term, Term]:
+        """The variables that never change, and their values."""
         known = {name: const(value, self.declared[name]) for name, value in self._first_values.items() if value is not None}
         return constants_of(self._all_steps, known)
 
@@ -292,7 +294,7 @@ class Explicit:
 
     def state(self, rename: Mapping[str, Term] | None = None) -> ExplicitState:
         """The state over this instance's variables, for writing predicates."""
-        cells = {name: self._constants.get(term, term) for name, term in self._cells.items()}
+        cells = {name: self.constants.get(term, term) for name, term in self._cells.items()}
         return ExplicitState(Transaction({**cells, **(rename or {})}), self.configuration, self.shape)
 
     def transaction(self, cells: Mapping[str, Term]) -> Transaction:
@@ -305,19 +307,22 @@ class Explicit:
 
     @cached_property
     def _all_steps(self) -> list[Step]:
+        return [step for item in self.configuration.system.actions for step in self.steps_of(item)]
+
+    def steps_of(self, item: Action) -> list[Step]:
+        """An action about every page, before constants are folded; none if the configuration rules it out."""
         found = []
-        for item in self.configuration.system.actions:
-            for number in range(self.shape.pages) if item.per_page else (-1,):
-                state = ExplicitState(self.transaction(self._cells), self.configuration, self.shape)
-                arguments = (state, state.pages[number]) if number >= 0 else (state,)
-                step = run_action(item, state.transaction, arguments, f"page{number}" if number >= 0 else "")
-                found += [step] if step is not None else []
+        for number in range(self.shape.pages) if item.per_page else (-1,):
+            state = ExplicitState(self.transaction(self._cells), self.configuration, self.shape)
+            arguments = (state, state.pages[number]) if number >= 0 else (state,)
+            step = run_action(item, state.transaction, arguments, f"page{number}" if number >= 0 else "")
+            found += [step] if step is not None else []
         return found
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Every action that can happen, about every page."""
-        steps = (restricted(step, self._constants) for step in self._all_steps)
+        steps = (restricted(step, self.constants) for step in self._all_steps)
         return tuple(step for step in steps if step.guard is not FALSE)
 
     @cached_property
@@ -343,6 +348,11 @@ class Explicit:
         """A property of page number `page` as a term."""
         state = self.state()
         return item.holds(state, state.pages[page])
+
+    def given(self, item: Property, page: int = 0) -> Term:
+        """Where a progress property asks for a way on for page number `page`."""
+        state = self.state()
+        return item.given(state, state.pages[page])
 
     def role_of(self, number: int) -> str:
         """The one-page role in which page `number` stands towards page 0: own, sibling (same host page), peer (same chunk) or stranger."""

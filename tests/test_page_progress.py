@@ -55,7 +55,7 @@ def progress_properties(configuration: Configuration) -> list[Property]:
 )
 def test_real_pages_find_a_way_on(system: str, shape: Shape, setting: tuple[tuple[str, str], ...]) -> None:
     found = pages(system, shape, setting)
-    checks = [check_page_progress(found, item) for item in progress_properties(found.explicit.configuration)]
+    checks = [check_page_progress(found, item) for item in progress_properties(found.system.configuration)]
     assert checks
     assert [(item.name, item.stuck) for item in checks if item.stuck or not item.states] == []
 
@@ -63,7 +63,7 @@ def test_real_pages_find_a_way_on(system: str, shape: Shape, setting: tuple[tupl
 def both(system: str, item: Property, setting: tuple[tuple[str, str], ...] = (), without: Iterable[str] = ()) -> tuple[ProgressCheck, ProgressCheck]:
     """What the one-page system says of `item`, and what a page with the real queue does."""
     found = pages(system, ALONE, setting, tuple(without))
-    return check_progress(explore(OnePage(found.explicit.configuration)), item), check_page_progress(found, item)
+    return check_progress(explore(OnePage(found.system.configuration)), item), check_page_progress(found, item)
 
 
 def named(system: str, name: str) -> Property:
@@ -103,7 +103,7 @@ def test_the_search_of_real_pages_meets_every_simulated_run(system: str, shape: 
 
 @cache
 def simulator(system: str, shape: Shape) -> Simulator:
-    return Simulator(pages(system, shape).explicit)
+    return Simulator(pages(system, shape).system)
 
 
 def test_where_no_id_is_left_nothing_is_asked() -> None:

@@ -1,21 +1,21 @@
-"""Equivalence: can any run tell two one-page systems apart?
+"""Equivalence: can any run tell two systems apart?
 
 They are equivalent if their initial states are bisimilar: the same properties hold, the same actions can happen in the same roles, and whatever happens the
 states after it are bisimilar again.  States are sorted into classes by what can be told of them so far, and again by the classes that their steps
-lead to, until no class is split.  Ways of one action to one class are counted, so two systems that differ only in that are told apart: an
-answer "equivalent" is exact up to a collision of 64-bit hashes, the other may be too strict.
+lead to, until no class is split.  Both answers are exact up to a collision of 64-bit hashes.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from balloonproof.model.compiled import Layout, compile_predicate, compile_steps
-from balloonproof.model.engines.reachability import Reachable, contains, holds, initial_states
-from balloonproof.model.one_page import OTHERS, OnePage
+from balloonproof.model.compiled import compile_predicate, compile_steps
+from balloonproof.model.engines.reachability import Searched, contains, holds, sorted_unique
+from balloonproof.model.one_page import OTHERS
 
 Classes = NDArray[np.uint64]
 Positions = NDArray[np.intp]
@@ -23,58 +23,84 @@ Positions = NDArray[np.intp]
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
+@dataclass(frozen=True)
+class _Edges:
+    """The steps of one action in one role: positions of the states before and after; `functional`: no state has two."""
+
+    label: np.uint64
+    sources: Positions
+    targets: Positions
+    functional: bool
+
+    @staticmethod
+    def of(label: np.uint64, sources: list[Positions], targets: list[Positions]) -> _Edges:
+        before, after = np.concatenate(sources), np.concatenate(targets)
+        return _Edges(label, before, after, len(sources) == 1 or len(np.unique(before)) == len(before))
+
+
 @dataclass
 class _Graph:
     """The reachable states of a system by position, their steps, and each state's class."""
 
-    edges: list[tuple[np.uint64, Positions, Positions]]
+    edges: list[_Edges]
     classes: Classes
     initial: Positions
 
-    def refine(self) -> None:
-        """Tell states apart by where their steps lead."""
-        mixed = _mixed(self.classes)
-        for label, sources, targets in self.edges:
-            mixed[sources] += _mixed(self.classes[targets] ^ label)
-        self.classes = mixed
+    def refine(self) -> int:
+        """Tell states apart by where their steps lead; how many classes there were before."""
+        known, numbers = np.unique(self.classes, return_inverse=True)
+        refined = _mixed(self.classes)
+        for item in self.edges:
+            if item.functional:
+                refined[item.sources] += _mixed(self.classes[item.targets] ^ item.label)
+            elif len(item.sources):  # several ways to one class count once
+                pairs = sorted_unique(item.sources * len(known) + numbers[item.targets])
+                sources, first = np.unique(pairs // len(known), return_index=True)
+                refined[sources] += np.add.reduceat(_mixed(known[pairs % len(known)] ^ item.label), first)
+        self.classes = refined
+        return len(known)
 
-    @property
-    def count(self) -> int:
-        return len(np.unique(self.classes))
+    def beginnings(self) -> set[int]:
+        """The classes of the initial states."""
+        return set(self.classes[self.initial].tolist())
 
 
-def are_equivalent(one: Reachable, other: Reachable) -> bool:
+def are_equivalent(one: Searched, other: Searched) -> bool:
     """Is every initial state of each system bisimilar to one of the other?"""
+    return told_apart_after(one, other) is None
+
+
+def told_apart_after(one: Searched, other: Searched) -> int | None:
+    """How many steps it takes to tell the systems apart, as long as either may choose the next; None if nothing ever does."""
     names = dict.fromkeys(step.name for item in (one, other) for step in item.system.steps)
     labels = {name: _mixed(np.array([number], dtype=np.uint64))[0] for number, name in enumerate(names)}
     graphs = [_graph(item, labels) for item in (one, other)]
-    counts = [0, 0]
-    while True:
-        for graph in graphs:
-            graph.refine()
-        if set(graphs[0].classes[graphs[0].initial].tolist()) != set(graphs[1].classes[graphs[1].initial].tolist()):
-            return False
-        if counts == (counts := [graph.count for graph in graphs]):
-            return True
+    steps, counts = 0, [0, 0]
+    while graphs[0].beginnings() == graphs[1].beginnings():
+        if counts == (counts := [graph.refine() for graph in graphs]):
+            return None
+        steps += 1
+    return steps
 
 
-def _graph(reachable: Reachable, labels: dict[str, np.uint64]) -> _Graph:
-    system, states, layout = reachable.system, reachable.states, reachable.layout
-    edges = []
-    for move in compile_steps([step for step in system.steps if step.updates or step.role not in OTHERS], layout, keep_idle=True):
+def _graph(searched: Searched, labels: dict[str, np.uint64]) -> _Graph:
+    states = searched.states
+    ends: dict[str, list[tuple[Positions, Positions]]] = defaultdict(list)
+    seen = [step for step in searched.system.steps if step.updates or step.role not in OTHERS]
+    for move in compile_steps(seen, searched.layout, keep_idle=True):
         sources = np.flatnonzero(holds(move.enabled, states))
         targets = np.searchsorted(states, np.asarray(np.broadcast_to(move.after(states[sources]), sources.shape)))
-        edges.append((labels[move.name], sources, targets))
-    initial = np.flatnonzero(contains(initial_states(system, layout), states))
-    return _Graph(edges, _judged(system, layout, reachable), initial)
+        ends[move.name].append((sources, targets))
+    edges = [_Edges.of(labels[name], *map(list, zip(*found, strict=True))) for name, found in ends.items()]
+    return _Graph(edges, _judged(searched), np.flatnonzero(contains(searched.levels[0], states)))
 
 
-def _judged(system: OnePage, layout: Layout, reachable: Reachable) -> Classes:
+def _judged(searched: Searched) -> Classes:
     """Classes by which properties hold."""
-    classes = np.zeros(len(reachable.states), dtype=np.uint64)
+    system, classes = searched.system, np.zeros(len(searched.states), dtype=np.uint64)
     for number, item in enumerate(system.configuration.system.properties):
         for offset, term in enumerate((system.predicate(item), system.given(item))):
-            classes += holds(compile_predicate(term, layout), reachable.states).astype(np.uint64) << np.uint64(2 * number + offset)
+            classes += holds(compile_predicate(term, searched.layout), searched.states).astype(np.uint64) << np.uint64(2 * number + offset)
     return classes
 
 

@@ -10,13 +10,14 @@ ids are left.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from balloonproof.model.compiled import Layout, compile_predicate, compile_steps
+from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
 from balloonproof.model.engines.progress import ProgressCheck, in_words, is_fair, stuck_states
-from balloonproof.model.engines.reachability import States, holds, levels, sorted_unique
+from balloonproof.model.engines.reachability import Searched, States, holds, levels, sorted_unique
 from balloonproof.model.explicit import Explicit
 from balloonproof.model.language import Property
 from balloonproof.model.terms import Term, const, disj, equal
@@ -26,12 +27,13 @@ IDS_LEFT = 1
 
 
 @dataclass(frozen=True, eq=False)
-class ReachablePages:
-    """All reachable states of an explicit instance, packed and sorted."""
+class ReachablePages(Searched):
+    """All reachable states of an explicit instance."""
 
-    explicit: Explicit
+    system: Explicit
     layout: Layout
-    states: States
+    moves: Sequence[Move]
+    levels: Sequence[States]
 
 
 def explore_pages(explicit: Explicit) -> ReachablePages:
@@ -43,16 +45,15 @@ def explore_pages(explicit: Explicit) -> ReachablePages:
     for name, value in explicit.initial_values.items():
         values = range(explicit.variables[name].size) if value is None else [value]
         initial = np.concatenate([initial | (item << layout.offsets[name]) for item in values])
-    found = levels(compile_steps(explicit.steps, layout), sorted_unique(initial))
-    return ReachablePages(explicit, layout, sorted_unique(np.concatenate(list(found))))
+    moves = compile_steps(explicit.steps, layout)
+    return ReachablePages(explicit, layout, moves, list(levels(moves, sorted_unique(initial))))
 
 
 def check_page_progress(reachable: ReachablePages, item: Property) -> ProgressCheck:
     """Do real steps of the fair actors lead on from each state where `item` asks for it of page 0?"""
-    explicit, layout, states = reachable.explicit, reachable.layout, reachable.states
-    moves = [move for move in compile_steps(explicit.steps, layout) if is_fair(move.step.action, item)]
-    state = explicit.state()
-    concerned = holds(compile_predicate(item.given(state, state.pages[0]) & _ids_left(explicit), layout), states)
+    explicit, layout, states = reachable.system, reachable.layout, reachable.states
+    moves = [move for move in reachable.moves if is_fair(move.step.action, item)]
+    concerned = holds(compile_predicate(explicit.given(item) & _ids_left(explicit), layout), states)
     goal = holds(compile_predicate(explicit.predicate(item), layout), states)
     stuck = states[stuck_states(states, moves, concerned, goal)]
     return ProgressCheck(item.name, int(np.count_nonzero(concerned)), len(stuck), in_words(layout, int(stuck[0])) if len(stuck) else "")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
+from balloonproof.model.explicit import Explicit
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.terms import Term
 from balloonproof.model.workers import Progress, silent
@@ -67,11 +68,10 @@ class Transition:
     after: int
 
 
-@dataclass(frozen=True, eq=False)
-class Reachable:
-    """All reachable states of a one-page system, by the number of steps that it takes to get there."""
+class Searched:
+    """All reachable states of a system, by the number of steps that it takes to get there."""
 
-    system: OnePage
+    system: OnePage | Explicit
     layout: Layout
     moves: Sequence[Move]
     levels: Sequence[States]
@@ -105,6 +105,16 @@ class Reachable:
                 if len(hits):
                     return Transition(move, int(hits[0]), target)
         raise AssertionError(f"state {target:#x} has no predecessor on the level before it")
+
+
+@dataclass(frozen=True, eq=False)
+class Reachable(Searched):
+    """All reachable states of a one-page system."""
+
+    system: OnePage
+    layout: Layout
+    moves: Sequence[Move]
+    levels: Sequence[States]
 
 
 def initial_states(system: OnePage, layout: Layout) -> States:
