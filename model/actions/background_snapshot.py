@@ -79,7 +79,7 @@ def start_vm(s: State) -> None:
 @action(Actor.MIGRATION, event="snapshot.wait-for-itself", source="QEMU bg_migration_thread: 'Start VM from BH handler to avoid write-fault lock here'")
 def start_vm_itself(s: State, page: Page) -> None:
     """The thread that saves the pages starts the VM itself, and the start writes a protected ring."""
-    require(not s.keeps("start-vm-elsewhere"), s.snapshot == Snapshot.PROTECTED, page.holds_ring, page.armed)
+    require(not s.keeps("start-vm-elsewhere"), s.snapshot == Snapshot.PROTECTED, page.holds_ring)
     s.saver_waits = True
 
 
@@ -94,7 +94,7 @@ def save_page(s: State, page: Page) -> None:
 @action(Actor.MIGRATION, event="snapshot.flush", source="QEMU qemu_fflush")
 def flush_page(s: State, page: Page) -> None:
     """The stream reads the page."""
-    require(page.in_channel, ~s.saver_waits)
+    require(page.in_channel)
     page.in_channel = False
     page.saved = page.unchanged
 

@@ -54,7 +54,7 @@ def discard_ballooned(s: State, page: Page) -> None:
     if s.is_set("ballooned-record", "across-elements"):
         require(is_discardable(s, page.inflate, Request.HANDLED))
     for item in page.host_page.pages if s.is_set("host-page-size", "larger") else [page]:
-        if s.keeps("whole-host-page"):
+        if s.keeps("whole-host-page") and item is not page:
             require(is_recorded(s, item))
         discard(s, item)
         if s.is_set("ballooned-record", "across-elements"):

@@ -125,7 +125,7 @@ def _take_list(s: State) -> None:
 def filter_free_pages(s: State) -> None:
     """Take the answer to the open request: the pages on the list need not be sent."""
     require((s.phase == Phase.BEFORE_SYNC) | ((s.phase == Phase.ROUND) & (s.send == Send.IDLE)))
-    require(s.asking == Asking.OPEN, ~s.list_stale)
+    require(~s.list_stale)
     for page in s.pages:
         if s.setting("log-clear") == "by-filter":
             clear_chunk(s, page.chunk)
@@ -143,5 +143,5 @@ def filter_free_pages(s: State) -> None:
 @action(Actor.DEVICE, event="host.drop-list", source="M. Tsirkin 2016: nobody waits for the answer")
 def drop_list(s: State) -> None:
     """Take an answer whose request stands no more, and forget it."""
-    require(s.list_stale | (s.asking != Asking.OPEN))
+    require(s.list_stale)
     _take_list(s)

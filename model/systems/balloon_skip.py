@@ -26,7 +26,7 @@ from __future__ import annotations
 from balloonproof.model.actions import balloon_skip, device_reset
 from balloonproof.model.language import Guard, Setting, System
 from balloonproof.model.properties import BIT_SKIPS_PAGE, HOST_KEEPS_CONTENT, MIGRATION_CAN_COMPLETE, MIGRATION_COMPLETES, NO_PAGE_LOST
-from balloonproof.model.systems import balloon, free_page_bitmap, precopy
+from balloonproof.model.systems import balloon, free_page_bitmap
 
 ACTIONS = (
     *balloon.ACTIONS,
@@ -66,7 +66,7 @@ BALLOON_SKIP = System(
     "balloon-skip",
     "Pages in the balloon are not sent (Jitendra Kolhe 2016).",
     frozenset({"balloon", "balloon-skip"}),
-    precopy.ACTIONS + ACTIONS,
+    free_page_bitmap.LOG_ACTIONS + ACTIONS,
     free_page_bitmap.LOG_SETTINGS + balloon.SETTINGS + SETTINGS,
     free_page_bitmap.LOG_GUARDS + GUARDS,
     (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, BIT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE),

@@ -27,7 +27,7 @@ from balloonproof.model.properties import (
     MIGRATION_COMPLETES,
     NO_PAGE_LOST,
 )
-from balloonproof.model.systems import balloon, balloon_skip, free_page_bitmap, precopy
+from balloonproof.model.systems import balloon, balloon_skip, free_page_bitmap
 
 SETS = Setting(
     "sets",
@@ -56,7 +56,7 @@ COMBINED = System(
     "combined",
     "The guest's list of free pages and the host's balloon bitmap in one migration.",
     frozenset({"balloon", "balloon-skip", "free-page-bitmap"}),
-    precopy.ACTIONS + free_page_bitmap.ACTIONS + balloon_skip.ACTIONS,
+    free_page_bitmap.LOG_ACTIONS + free_page_bitmap.ACTIONS + balloon_skip.ACTIONS,
     free_page_bitmap.LOG_SETTINGS + LIST_SETTINGS + BALLOON_SETTINGS + (SETS,),
     free_page_bitmap.LOG_GUARDS + free_page_bitmap.GUARDS + balloon_skip.GUARDS,
     (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, LIST_SKIPS_PAGE, BIT_SKIPS_PAGE, BOTH_SKIP_PAGE, MIGRATION_CAN_COMPLETE),

@@ -23,7 +23,7 @@ that rely on what is in free pages (init_on_free, page_poison).
 
 from __future__ import annotations
 
-from balloonproof.model.actions import free_page_bitmap
+from balloonproof.model.actions import dirty_log, free_page_bitmap
 from balloonproof.model.language import Guard, Setting, System
 from balloonproof.model.lemmas import free_page_bitmap as lemmas
 from balloonproof.model.properties import LIST_SKIPS_PAGE, MIGRATION_CAN_COMPLETE, MIGRATION_COMPLETES, NO_PAGE_LOST
@@ -38,6 +38,7 @@ ACTIONS = (
     free_page_bitmap.drop_list,
 )
 
+LOG_ACTIONS = tuple(item for item in precopy.ACTIONS if item not in (dirty_log.reap, dirty_log.refill_tlb))
 LOG_SETTINGS = tuple(item.only("manual", "get-and-clear") if item.name == "dirty-log" else item for item in precopy.SETTINGS)
 LOG_GUARDS = tuple(item for item in precopy.GUARDS if item.name != "reset-tlb-at-sync")
 
@@ -77,7 +78,7 @@ FREE_PAGE_BITMAP = System(
     "free-page-bitmap",
     "The guest's list of free pages beside pre-copy (Liang Li 2016).",
     frozenset({"free-page-bitmap"}),
-    precopy.ACTIONS + ACTIONS,
+    LOG_ACTIONS + ACTIONS,
     LOG_SETTINGS + SETTINGS,
     LOG_GUARDS + GUARDS,
     (NO_PAGE_LOST, MIGRATION_COMPLETES, LIST_SKIPS_PAGE, MIGRATION_CAN_COMPLETE),
