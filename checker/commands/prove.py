@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Decide every system, at its defaults and at its safe settings, and print the table.")
 @click.option("--all-settings", is_flag=True, help="Decide every combination of settings and print the table.")
 @click.option("--necessity", is_flag=True, help="For each guard: is the system still proved without it?")
+@click.option("--vacuity", is_flag=True, help="For each action, condition, setting and guard: is there a run in which it makes a difference?")
 @click.option(
     "--route",
     type=click.Choice(["search", "lemmas", "spacer"]),
@@ -39,13 +40,14 @@ if TYPE_CHECKING:
 @click.option("--certificate", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write the proofs' obligations as SMT-LIB 2 files.")
 def prove(
     names: tuple[str, ...], settings: tuple[str, ...], without: tuple[str, ...], claims: tuple[str, ...], output: str, verbose: bool,
-    everything: bool, all_settings: bool, necessity: bool, route: str, seconds: float, trace: Path | None, certificate: Path | None,
+    everything: bool, all_settings: bool, necessity: bool, vacuity: bool, route: str, seconds: float, trace: Path | None, certificate: Path | None,
 ) -> None:  # fmt: skip
     """Prove systems safe, or find their shortest counterexamples.
 
-    Exit status: 0 all proved, 1 one refuted, 2 usage, 3 undecided.
+    Exit status: 0 all proved, 1 one refuted (with --vacuity: something is idle), 2 usage, 3 undecided.
     """
-    modes = [name for name, chosen in (("--all", everything), ("--all-settings", all_settings), ("--necessity", necessity)) if chosen]
+    flags = {"--all": everything, "--all-settings": all_settings, "--necessity": necessity, "--vacuity": vacuity}
+    modes = [name for name, chosen in flags.items() if chosen]
     if len(modes) > 1:
         raise click.UsageError(f"{modes[0]} and {modes[1]} exclude each other")
     if everything and (names or settings or without):
@@ -53,11 +55,11 @@ def prove(
     if not everything and not names:
         raise click.UsageError("name a system, or give --all; `balloonproof systems` lists them")
     if trace and (modes or len(names) > 1):
-        raise click.UsageError("--trace takes one configuration: name one system, without --all, --all-settings or --necessity")
-    if certificate and (all_settings or necessity):
+        raise click.UsageError("--trace takes one configuration: name one system, without --all, --all-settings, --necessity or --vacuity")
+    if certificate and (all_settings or necessity or vacuity):
         raise click.UsageError(f"--certificate and {modes[0]} exclude each other")
     if route != "search" and (modes or trace or certificate):
-        raise click.UsageError(f"--route {route} only gives verdicts: leave out --all, --all-settings, --necessity, --trace and --certificate")
+        raise click.UsageError(f"--route {route} only gives verdicts: leave out --all, --all-settings, --necessity, --vacuity, --trace and --certificate")
     chosen = settings_of(settings)
     if everything:
         _prove_all(claims, output, certificate)
@@ -68,6 +70,8 @@ def prove(
         return
     if necessity:
         _necessity(configurations, output)
+    elif vacuity:
+        _vacuity(configurations, output, verbose)
     elif route == "spacer":
         _by_spacer(configurations, seconds, output, verbose)
     elif route == "lemmas":
@@ -161,6 +165,16 @@ def _necessity(configurations: list[Configuration], output: str) -> None:
         results = [necessity(item, say) for item in configurations]
     _answer(output, lambda: necessity_json(results), (line for item in results for line in necessity_lines(item, width())))
     sys.exit(worst(item.verdict for item in results))
+
+
+def _vacuity(configurations: list[Configuration], output: str, verbose: bool) -> None:
+    from balloonproof.checker.report.vacuity import idle_everywhere, vacuity_json, vacuity_lines
+    from balloonproof.model.engines.vacuity import vacuity
+
+    with progress_line() as say:
+        results = [vacuity(item, say) for item in configurations]
+    _answer(output, lambda: vacuity_json(results), vacuity_lines(results, verbose))
+    sys.exit(1 if idle_everywhere(results) else 0)
 
 
 def _by_spacer(configurations: list[Configuration], seconds: float, output: str, verbose: bool) -> None:

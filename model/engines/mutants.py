@@ -21,7 +21,7 @@ from balloonproof.model.engines.reachability import States, sorted_unique
 from balloonproof.model.explicit import Explicit
 from balloonproof.model.language import Action, Step, Transaction
 from balloonproof.model.one_page import OnePage, declared_fields
-from balloonproof.model.terms import FALSE, Term, as_term
+from balloonproof.model.terms import FALSE, TRUE, Term, as_term, conj
 
 TEXT = "balloonproof.model.actions."
 """The modules that are mutated begin with this."""
@@ -45,10 +45,14 @@ class Part:
     def text(self) -> str:
         """The statement, or of a `require` the condition."""
         statement = _statement(self.module, self.line)
-        match statement:
-            case ast.Expr(value=ast.Call(func=ast.Name(id="require"), args=args)):
-                return ast.unparse(args[self.index])
-        return ast.unparse(statement)
+        return ast.unparse(conditions[self.index] if (conditions := _required(statement)) else statement)
+
+    @property
+    def is_condition(self) -> bool:
+        """Does the text ask for it?  A `require` does, and what takes an element from the queue; others are the reading's own, such as a bound."""
+        statement = _statement(self.module, self.line)
+        called = {node.attr for node in ast.walk(statement) if isinstance(node, ast.Attribute)}
+        return self.kind == "guard" and bool(_required(statement) or called & {"pop_start", "pop_stop", "pop_hint"})
 
 
 @dataclass(frozen=True)
@@ -74,29 +78,40 @@ def _statement(module: str, line: int) -> ast.stmt:
     return max(around, key=lambda item: item.lineno)
 
 
+def _required(statement: ast.stmt) -> list[ast.expr]:
+    """The conditions of a `require`; of another statement none."""
+    match statement:
+        case ast.Expr(value=ast.Call(func=ast.Name(id="require"), args=args)):
+            return args
+    return []
+
+
 def _part(kind: str, index: int = 0) -> Part:
-    """The part of the text that is being executed: the innermost frame that belongs to it."""
+    """The part of the text that is being executed: the innermost frame that belongs to it.  Only a `require` has several conditions."""
     frame = sys._getframe(1)
     while not frame.f_globals["__name__"].startswith(TEXT):
         assert frame.f_back is not None, "an action is executed outside of the model's text"
         frame = frame.f_back
     module = frame.f_globals["__name__"]
-    return Part(kind, module, _statement(module, frame.f_lineno).lineno, index)
+    statement = _statement(module, frame.f_lineno)
+    return Part(kind, module, statement.lineno, index if _required(statement) else 0)
 
 
-class _Recording(Transaction):
-    """Notes which parts of the text have an effect, or a condition that can be true or false."""
+class Recording(Transaction):
+    """Notes which parts of the text were executed: what each condition requires, in all that it was executed for; an effect requires nothing."""
 
-    def __init__(self, cells: Mapping[str, Term], parts: dict[Part, None]) -> None:
+    def __init__(self, cells: Mapping[str, Term]) -> None:
         super().__init__(cells)
-        self.parts = parts
+        self.parts: dict[Part, Term] = {}
 
     def write(self, cell: str, value: Term) -> None:
-        self.parts[_part("effect")] = None
+        self.parts[_part("effect")] = TRUE
         super().write(cell, value)
 
     def require(self, conditions: Sequence[Term]) -> None:
-        self.parts.update((_part("guard", index), None) for index, term in enumerate(conditions) if term.op != "const")
+        for index, term in enumerate(conditions):
+            part = _part("guard", index)
+            self.parts[part] = conj(self.parts.get(part, TRUE), term)
         super().require(conditions)
 
 
@@ -118,11 +133,25 @@ class _Lacking(Transaction):
 
 
 @dataclass(frozen=True, eq=False)
-class _RecordedOnePage(OnePage):
-    parts: dict[Part, None]
+class RecordedOnePage(OnePage):
+    """The one-page reading; `recordings` gets one of each execution of an action."""
+
+    recordings: list[Recording] = field(default_factory=list)
 
     def transaction(self, cells: Mapping[str, Term]) -> Transaction:
-        return _Recording(cells, self.parts)
+        self.recordings.append(Recording(cells))
+        return self.recordings[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedExplicit(Explicit):
+    """The explicit reading; `recordings` gets one of each execution of an action."""
+
+    recordings: list[Recording] = field(default_factory=list)
+
+    def transaction(self, cells: Mapping[str, Term]) -> Transaction:
+        self.recordings.append(Recording(cells))
+        return self.recordings[-1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +219,7 @@ class MutatedOnePage(OnePage):
 def mutants(one: OnePage) -> Iterator[Mutant]:
     """The mutants of a system: each action that it can take without each of its effects, and without each of its conditions."""
     for action in one.configuration.system.actions:
-        parts: dict[Part, None] = {}
-        if _RecordedOnePage(one.configuration, parts).steps_of(action):
+        recorded = RecordedOnePage(one.configuration)
+        if recorded.steps_of(action):
+            parts = dict.fromkeys(part for item in recorded.recordings for part, term in item.parts.items() if part.kind == "effect" or term.op != "const")
             yield from (Mutant(action, part) for part in parts)

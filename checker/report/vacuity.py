@@ -1,0 +1,64 @@
+"""What `prove --vacuity` found, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from balloonproof.checker.report.as_json import VERSION, configuration_json
+from balloonproof.model.engines.vacuity import Change, Item, Sighting, Vacuity
+
+
+def vacuity_lines(results: Sequence[Vacuity], verbose: bool = False) -> Iterator[str]:
+    """For each result the figures and what is idle; with `verbose` where everything else was seen to matter."""
+    for result in results:
+        actions = sum(item.part is None for item in result.items)
+        counts = f"{actions} actions with {len(result.items) - actions} conditions, {len(result.changes)} changes of a setting or guard"
+        yield f"{result.configuration}: {counts}; {len(result.idle) or 'none'} of them idle"
+        yield from (f"  {_question(one)}: nowhere{_elsewhere(one, results)}" for one in result.idle)
+        if verbose:
+            yield from (f"  {_question(one)}: {_place(found)}" for one, found in result.sightings if found)
+
+
+def idle_everywhere(results: Sequence[Vacuity]) -> list[Item | Change]:
+    """What is idle in a result, except for conditions that decide in another: systems share the model's text."""
+    return [one for result in results for one in result.idle if not _elsewhere(one, results)]
+
+
+def _elsewhere(one: Item | Change, results: Sequence[Vacuity]) -> str:
+    if isinstance(one, Change) or one.part is None:
+        return ""
+    found = (seen for result in results if (seen := result.items.get(one)))
+    return next((f" here, but {_place(seen)}" for seen in found), "")
+
+
+def _question(one: Item | Change) -> str:
+    if isinstance(one, Change):
+        return f"{one} can be told"
+    return f"{one} is all that forbids it" if one.part else f"{one} happens"
+
+
+def _place(found: Sighting) -> str:
+    pages = "by one page among others" if found.pages is None else "on one page" if found.pages == 1 else f"on {found.pages} pages"
+    return f"after {found.steps} steps, {pages}, {found.configuration}"
+
+
+def vacuity_json(results: Sequence[Vacuity]) -> dict[str, Any]:
+    return {"format": "balloonproof vacuity", "version": VERSION, "results": [_result_json(result) for result in results]}
+
+
+def _result_json(result: Vacuity) -> dict[str, Any]:
+    return {
+        **configuration_json(result.configuration),
+        "actions": [{"action": item.action, "seen": _seen(found)} for item, found in result.items.items() if item.part is None],
+        "conditions": [
+            {"action": item.action, "condition": item.part.text, "place": item.part.place, "seen": _seen(found)}
+            for item, found in result.items.items()
+            if item.part is not None
+        ],
+        "changes": [{"change": str(change), "seen": _seen(found)} for change, found in result.changes.items()],
+    }
+
+
+def _seen(found: Sighting | None) -> dict[str, Any] | None:
+    return None if found is None else {"configuration": found.configuration, "pages": found.pages, "steps": found.steps}

@@ -1,0 +1,132 @@
+"""Vacuity: what is idle is found, what is not is shown where it matters, and small systems have nothing idle."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from balloonproof.checker.report.vacuity import idle_everywhere, vacuity_json, vacuity_lines
+from balloonproof.model.actions import dirty_log, guest, management
+from balloonproof.model.engines.mutants import MutatedOnePage, mutants
+from balloonproof.model.engines.mutation import takes_same_steps
+from balloonproof.model.engines.reachability import explore
+from balloonproof.model.engines.vacuity import ALONE, Change, Item, Vacuity, changes_of, deciding, vacuity
+from balloonproof.model.explicit import Explicit
+from balloonproof.model.language import Property
+from balloonproof.model.one_page import OnePage
+from balloonproof.model.state import Owner
+from balloonproof.model.systems import PRECOPY, SNAPSHOT, find_system
+
+SCHEMA = Path(__file__).parent.parent / "checker" / "report" / "results.schema.json"
+
+
+@cache
+def found(system: str) -> Vacuity:
+    return vacuity(find_system(system).configure())
+
+
+@pytest.mark.parametrize("system", [PRECOPY.name, SNAPSHOT.name])
+def test_nothing_is_idle(system: str) -> None:
+    assert [str(one) for one in found(system).idle] == []
+
+
+def test_it_is_said_where_something_matters() -> None:
+    seen = {str(one): item for one, item in (*found("precopy").items.items(), *found("precopy").changes.items())}
+    assert seen["write"] is not None
+    assert (seen["write"].configuration, seen["write"].pages, seen["write"].steps) == ("precopy", 1, 0)  # of the used ring
+    for other in ("refill-tlb", "without reset-tlb-at-sync"):
+        assert seen[other] is not None
+        assert seen[other].configuration == "precopy dirty-log=tcg"
+    turn = next(item for name, item in seen.items() if name.endswith("clear-bit only if s.sent_page == page"))
+    assert turn is not None
+    assert (turn.pages, turn.steps) == (2, 6)  # start, before-sync, fetch, merge, round, arm the other page
+    fetched = seen["without clear-only-fetched"]
+    assert fetched is not None
+    assert fetched.pages is None  # it is another page's send that clears the chunk
+
+
+def test_a_condition_decides_where_the_model_without_it_takes_other_steps() -> None:
+    one = OnePage(PRECOPY.configure())
+    states = explore(one).states
+    conditions = {Item(mutant.action.name, mutant.part): mutant for mutant in mutants(one) if mutant.part.is_condition}
+    asked = [item for item in deciding(Explicit(one.configuration, ALONE)) if item.part]
+    assert len(asked) > 40
+    for item in asked:
+        seen, mutant = found("precopy").items[item], conditions[item]
+        assert seen is not None
+        assert (seen.configuration == "precopy") == (not takes_same_steps(MutatedOnePage(one.configuration, one, mutant), states)), item
+
+
+def test_what_is_not_asked_for_in_the_text_is_no_condition() -> None:
+    items = deciding(Explicit(find_system("hinting").configure(), ALONE))
+    of_hint = [item.part.text for item in items if item.action == "hint" and item.part]
+    assert of_hint == ["s.in_round", "s.received == s.active", "s.running", "page.owner == Owner.FREE", "~page.holds_ring"]  # not that the queue has room
+    assert [item.part.text for item in items if item.action == "take-stop" and item.part] == ["s.running", "s.queue.pop_stop()"]
+
+
+# ---------------------------------------------------------------------------------------------------- what can be idle
+
+IDLE = replace(
+    PRECOPY,
+    name="idle",
+    actions=(guest.allocate, guest.free, management.pause, management.resume, dirty_log.refill_tlb, management.cancel),
+    settings=tuple(item.only("get-and-clear", "ring") if item.name == "dirty-log" else item for item in PRECOPY.settings if item.name != "mid-round-sync"),
+    guards=tuple(item for item in PRECOPY.guards if item.name in ("fresh-bitmap", "final-sync")),
+    properties=(Property("used", "A page can be in use.", "sometimes", lambda s, page: page.owner == Owner.USED),),
+)
+
+
+@cache
+def idle() -> Vacuity:
+    return vacuity(IDLE.configure())
+
+
+def test_what_never_happens_never_decides_or_changes_nothing_is_idle() -> None:
+    named = {str(one).split(": ")[-1] for one in idle().idle}
+    assert {"refill-tlb", "cancel"} <= named  # no TCG, no migration
+    assert {"dirty-log=ring", "initially-set=no", "without fresh-bitmap", "without final-sync"} <= named
+    assert "allocate" not in named
+    assert "allocate only if page.owner == Owner.FREE" not in named
+
+
+def test_changes_are_all_other_values_and_all_kept_guards() -> None:
+    assert changes_of(IDLE.configure({"dirty-log": "ring"}, ["final-sync"]))[0] == Change("dirty-log", "get-and-clear")
+    assert Change("final-sync") not in changes_of(IDLE.configure(without=["final-sync"]))
+
+
+def test_the_report_names_what_is_idle_and_fits_its_schema() -> None:
+    text = "\n".join(vacuity_lines([idle(), found("precopy")], verbose=True))
+    assert f"{len(idle().idle)} of them idle" in text
+    assert "  refill-tlb happens: nowhere" in text
+    assert "  allocate happens: after 0 steps, on one page, idle" in text
+    document = json.loads(json.dumps(vacuity_json([idle(), found("snapshot")])))
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert [item["action"] for item in document["results"][0]["actions"] if item["seen"] is None][:1] == ["refill-tlb"]
+
+
+def test_a_condition_that_decides_in_another_system_is_not_idle_everywhere() -> None:
+    whole = found("precopy")
+    condition = next(item for item in whole.items if str(item).endswith("resume only if ~s.final"))
+    part = replace(whole, configuration=IDLE.configure(), items={**whole.items, condition: None})
+    assert idle_everywhere([part]) == [condition]
+    assert idle_everywhere([part, whole]) == []
+    line = next(line for line in vacuity_lines([part, whole]) if str(condition) in line)
+    assert line.startswith(f"  {condition} is all that forbids it: nowhere here, but after ")
+    assert line.endswith(" steps, on one page, precopy")
+    change = next(iter(whole.changes))  # a system's own list of settings and guards says what must matter there
+    assert idle_everywhere([replace(whole, changes={**whole.changes, change: None}), whole]) == [change]
+
+
+def test_it_is_a_mode_of_prove() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "balloonproof.checker", "prove", "snapshot", "--vacuity", "--necessity"], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "--necessity and --vacuity exclude each other" in result.stderr
