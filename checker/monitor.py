@@ -162,7 +162,8 @@ class Monitor(PageMonitor):
         return self.state[pages]
 
     def numbers_in_use(self) -> list[int]:
-        return distinct(self.state).tolist()
+        numbers: list[int] = distinct(self.state).tolist()
+        return numbers
 
     def step(self, event: Event) -> None:
         """Follow one event; what is wrong is collected in `judgements`."""
