@@ -184,7 +184,7 @@ REPORTED_PAGE_DISCARDED = Property(
 
 REPORTED_PAGE_REUSED = Property(
     "reported-page-reused",
-    "A migration can complete with a page in use that was reported and answered since it was last freed.",
+    "A migration can complete with a page in use that was reported, and answered, before.",
     "sometimes",
     lambda s, page: (s.phase == Phase.COMPLETED) & page.relied & page.reported & (page.owner == Owner.USED),
 )

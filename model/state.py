@@ -164,7 +164,7 @@ class Page(Record):
     inflate = Field(Request, Request.NONE, "the inflate request that names it; HANDLED: the device has read it")
     recorded = Field(bool, False, "the device has it on record as ballooned (QEMU PartiallyBalloonedPage)")
     report = Field(Request, Request.NONE, "the report that names it; HANDLED: the device has discarded it")
-    reported = Field(bool, False, "the host has answered a report of it since it was last freed")
+    reported = Field(bool, False, "the host has answered a report of it once")
     zero = Field(bool, False, "it is known to read as zeros")
     replaced = Field(bool, False, "an assigned device still has the memory that the page had before it was discarded")
     deflate_queued = Field(bool, False, "a request that names it waits in the deflate queue")

@@ -46,8 +46,6 @@ def kexec(s: State) -> None:
         page.owner = Owner.FREE
         page.relied = False
         store(s, page)
-        if s.has("reporting"):
-            page.reported = False
         if s.keeps("reset-before-kexec"):
             forget_requests(s, page)
         if s.has("balloon") and s.is_set("ballooned-record", "across-elements", "until-deflate") and s.keeps("reset-ends-record"):

@@ -22,8 +22,6 @@ def give_to_allocator(s: State, page: Page) -> None:
     if fills:
         record_write(s, page)
         store(s, page, zeros=s.is_set("free-page-content", "zero"))
-    if s.has("reporting"):
-        page.reported = False
 
 
 def take_from_allocator(s: State, page: Page, owner: Owner) -> None:

@@ -15,7 +15,6 @@ from balloonproof.model.terms import choose
 @action(Actor.MANAGEMENT, event="device.attach", source="QEMU vfio_ram_block_discard_disable, vhost_vdpa_device_class; ram_block_discard_disable(true)")
 def attach(s: State) -> None:
     """An assigned device is plugged in: all memory is pinned, and discards are forbidden."""
-    require(s.pins != Pins.SEVERAL)
     s.pins = choose(s.pins == Pins.NONE, Pins.ONE, Pins.SEVERAL)
     if s.keeps("inhibit-while-pinned"):
         s.inhibited = True
@@ -23,12 +22,20 @@ def attach(s: State) -> None:
 
 @action(Actor.MANAGEMENT, event="device.detach", source="QEMU ram_block_discard_disable(false): a count since 01ccbec7bd (3.1), a flag before")
 def detach(s: State) -> None:
-    """One is unplugged.  Discards are allowed again after the last: the inhibitors are counted."""
+    """One is unplugged, and one or none is left.  Discards are allowed again after the last: the inhibitors are counted."""
     require(s.pins != Pins.NONE)
     s.pins = choose(s.pins == Pins.SEVERAL, Pins.ONE, Pins.NONE)
     s.inhibited = s.inhibited & (s.pins != Pins.NONE) if s.keeps("inhibitors-are-counted") else False
     for page in s.pages:
         page.replaced = page.replaced & (s.pins != Pins.NONE)
+
+
+@action(Actor.MANAGEMENT, event="device.detach", source="QEMU ram_block_discard_disable(false)")
+def detach_of_many(s: State) -> None:
+    """One is unplugged, and several are left."""
+    require(s.pins == Pins.SEVERAL)
+    if not s.keeps("inhibitors-are-counted"):
+        s.inhibited = False
 
 
 @action(Actor.GUEST, event="device.dma", source="QEMU vfio_listener_region_add: the IOMMU maps the pages that were there; vfio log_sync")

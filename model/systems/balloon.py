@@ -39,7 +39,7 @@ ACTIONS = (
     ballooning.leak,
 )
 
-PINNING_ACTIONS = (pinning.attach, pinning.detach, pinning.assigned_device_write)
+PINNING_ACTIONS = (pinning.attach, pinning.detach, pinning.detach_of_many, pinning.assigned_device_write)
 
 SETTINGS = (
     Setting(
