@@ -23,7 +23,6 @@ from balloonproof.checker.neighbours import Neighbours
 from balloonproof.checker.observe import Meaning, Vocabulary
 from balloonproof.checker.read.events import Event, Header, Pages, merge_ranges
 from balloonproof.model.language import Configuration
-from balloonproof.model.one_page import OnePage
 
 CHECKPOINTS = frozenset({"start-migration", "switch-over"})
 """Actions before which it is said what was violated so far: they begin something new."""
@@ -59,10 +58,10 @@ Places = Iterable[Block]
 class PageMonitor(ABC):
     """What the monitors share: what is said, and how it is judged.  How pages' sets are stored is theirs."""
 
-    def __init__(self, configuration: Configuration, header: Header, pages: int, one_page: OnePage | None = None) -> None:
-        self.one_page = one_page or one_page_of(configuration)
+    def __init__(self, configuration: Configuration, header: Header, pages: int, automaton: Automaton | None = None) -> None:
+        self.one_page = automaton.one_page if automaton else one_page_of(configuration)
         self.vocabulary = Vocabulary(self.one_page, header)
-        self.automaton = Automaton(self.one_page, self.vocabulary)
+        self.automaton = automaton or Automaton(self.one_page, self.vocabulary)
         self.page_count = pages
         self.neighbours = Neighbours.of(header)
         self.in_sync = False
@@ -152,10 +151,13 @@ class PageMonitor(ABC):
 
 
 class Monitor(PageMonitor):
-    """Follows the events of one trace on all pages of a guest; `one_page` may stand in for the system of the configuration."""
+    """Follows the events of one trace on all pages of a guest.
 
-    def __init__(self, configuration: Configuration, header: Header, pages: int, one_page: OnePage | None = None) -> None:
-        super().__init__(configuration, header, pages, one_page)
+    `automaton` may be that of another system than the configuration's, and may have followed traces before that observe the same events.
+    """
+
+    def __init__(self, configuration: Configuration, header: Header, pages: int, automaton: Automaton | None = None) -> None:
+        super().__init__(configuration, header, pages, automaton)
         self.state: NDArray[np.int32] = np.full(pages, self.automaton.initial(), dtype=np.int32)
 
     def numbers(self, pages: slice) -> NDArray[np.int32]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from balloonproof import traces
+from balloonproof.checker.automaton import Automaton
 from balloonproof.checker.checking import configuration_of
 from balloonproof.checker.following import page_count
 from balloonproof.checker.monitor import Monitor
@@ -31,6 +32,45 @@ from balloonproof.model.one_page import OnePage
 @cache
 def _one_page(configuration: Configuration) -> OnePage:
     return OnePage(configuration)
+
+
+@dataclass(frozen=True)
+class View:
+    """What an automaton depends on: a configuration, and how a trace sees it."""
+
+    configuration: Configuration
+    observed: tuple[str, ...]
+    page_size: int | None
+    host_page_size: int | None
+
+    def automaton(self, system: OnePage) -> Automaton:
+        """A new one that follows `system`, which stands in for that of the configuration."""
+        header = Header(observed=self.observed, page_size=self.page_size, host_page_size=self.host_page_size)
+        return Automaton(system, Vocabulary(system, header))
+
+
+@cache
+def _model(view: View) -> Automaton:
+    return view.automaton(_one_page(view.configuration))
+
+
+class MutatedModel:
+    """A mutant in every configuration that traces ask for, made once for all of them."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self.mutant = mutant
+        self._systems: dict[Configuration, MutatedOnePage] = {}
+        self._automata: dict[View, Automaton] = {}
+
+    def system(self, configuration: Configuration) -> MutatedOnePage:
+        if configuration not in self._systems:
+            self._systems[configuration] = MutatedOnePage(configuration, _one_page(configuration), self.mutant)
+        return self._systems[configuration]
+
+    def automaton(self, view: View) -> Automaton:
+        if view not in self._automata:
+            self._automata[view] = view.automaton(self.system(view.configuration))
+        return self._automata[view]
 
 
 @dataclass(frozen=True)
@@ -53,40 +93,42 @@ class TraceTest:
     @property
     def passes(self) -> bool:
         """Does the model itself give the verdict that stands in the trace?"""
-        return self._expected(self._followed)
+        return self._followed[0]
 
-    def fails_with(self, mutant: Mutant) -> bool:
+    def fails_with(self, mutant: Mutant | MutatedModel) -> bool:
         """Does the mutant give another verdict than the one that stands in the trace?"""
-        if not self._may_show(mutant.action):
+        model = mutant if isinstance(mutant, MutatedModel) else MutatedModel(mutant)
+        if not self._may_show(model.mutant.action) or takes_same_steps(model.system(self.configuration), self._followed[1]):
             return False
-        system = MutatedOnePage(self.configuration, _one_page(self.configuration), mutant)
-        return not takes_same_steps(system, self._states) and self.passes and not self._expected(self._follow(system))
+        return self.passes and not self._follow(model.automaton(self._view))[0]
 
-    def _expected(self, monitor: Monitor) -> bool:
-        return verdict_of(monitor, self.header.expect or Expectation(ACCEPT)) == self.header.expect
+    @property
+    def _view(self) -> View:
+        return View(self.configuration, self.header.observed, self.header.page_size, self.header.host_page_size)
 
-    def _follow(self, system: OnePage) -> Monitor:
-        monitor = Monitor(self.configuration, self.header, self.pages, system)
+    def _follow(self, automaton: Automaton) -> tuple[bool, set[int]]:
+        """Is the verdict the expected one, and the numbers of the sets that pages were in before or after an event."""
+        monitor = Monitor(self.configuration, self.header, self.pages, automaton)
+        numbers = set(monitor.numbers_in_use())
         for event in self.events:
             monitor.step(event)
+            numbers.update(monitor.numbers_in_use())
         monitor.finish()
-        return monitor
+        return verdict_of(monitor, self.header.expect or Expectation(ACCEPT)) == self.header.expect, numbers
 
     @cached_property
-    def _followed(self) -> Monitor:
-        return self._follow(_one_page(self.configuration))
+    def _followed(self) -> tuple[bool, States]:
+        """Does the model give the expected verdict, and all states that a page could be in on the way."""
+        automaton = _model(self._view)
+        passes, numbers = self._follow(automaton)
+        return passes, np.unique(np.concatenate([automaton.sets[number] for number in numbers]))
 
     def _may_show(self, action: Action) -> bool:
         """Does the trace show the action, or may it have happened unseen?"""
-        vocabulary = Vocabulary(_one_page(self.configuration), self.header)
+        vocabulary = _model(self._view).vocabulary
         if action.name not in vocabulary.actions:
             return False
         return vocabulary.may_be_unseen(action.name) or bool({event.name for event in self.events} & vocabulary.events_of(action.name))
-
-    @cached_property
-    def _states(self) -> States:
-        """All states that a page could be in before or after an event."""
-        return np.unique(np.concatenate(self._followed.automaton.sets))
 
 
 def verdict_of(monitor: Monitor, asked: Expectation) -> Expectation:
@@ -102,10 +144,12 @@ class TraceTests:
     """Traces as one test: called with a mutant, the name of the first that carries a verdict, gets it from the model, and fails with the mutant."""
 
     def __init__(self, paths: Iterable[str | os.PathLike[str]]) -> None:
-        self.tests = [test for test in map(TraceTest.read, paths) if test.header.expect is not None]
+        read = [test for test in map(TraceTest.read, paths) if test.header.expect is not None]
+        self.tests = [test for test in read if test.passes]  # found out here, once for all processes that judge mutants
 
     def __call__(self, mutant: Mutant) -> str | None:
-        return next((test.name for test in self.tests if test.fails_with(mutant)), None)
+        model = MutatedModel(mutant)
+        return next((test.name for test in self.tests if test.fails_with(model)), None)
 
 
 def bundled_traces() -> list[Path]:
