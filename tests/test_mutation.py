@@ -161,6 +161,14 @@ def test_a_trace_fails_with_the_mutant_whose_condition_it_breaks_and_with_no_oth
     assert failing == ["free without guard s.running"]
 
 
+def test_a_trace_does_not_test_another_system_s_action_of_the_same_name() -> None:
+    test = TraceTest.read(next(path for path in CONDITIONS if path.name.startswith("restore-while-paused")))
+    own, other = ([item for item in mutants(OnePage(find_system(name).configure())) if item.action.name == "restore"] for name in ("reporting", "firecracker"))
+    assert [str(item) for item in own if test.fails_with(item)] == ["restore without guard s.running"]
+    assert other
+    assert not any(test.fails_with(item) for item in other)
+
+
 # --------------------------------------------------------------------------------------------------------- a small system
 
 SMALL = dataclasses.replace(
