@@ -66,7 +66,10 @@ def take_command(s: State) -> None:
 
 @action(Actor.DEVICE, event="host.stop", source="Firecracker process_free_page_hinting_queue, without acknowledge_on_finish")
 def take_end(s: State) -> None:
-    """Take a stop command (id 0): no hint counts any more, and the guest keeps the pages until the host says DONE."""
+    """Take a stop command (id 0): no hint counts any more, and the guest keeps the pages until the host says DONE.
+
+    A driver sends no hint between a stop and its next start, so no run shows that they would not count.
+    """
     take_element(s)
     s.queue.pop_stop()
     s.hinting = choose(in_round(s), Hinting.REQUESTED, s.hinting)
