@@ -32,14 +32,14 @@ class Automaton:
 
     def __init__(self, one_page: OnePage, vocabulary: Vocabulary) -> None:
         self.one_page, self.vocabulary = one_page, vocabulary
-        self._bad = one_page.violated()
-        self.violated: Mapping[str, Term] = {name: variable(f"violated.{name}", BOOL) for name in self._bad}
+        self.violated: Mapping[str, Term] = {name: variable(f"violated.{name}", BOOL) for name in one_page.violated()}
         """For each `always` property the states that a violation has led to."""
         self.layout = Layout.of({**one_page.variables, **{bit.name: bit.sort for bit in self.violated.values()}})
         self.moves: list[Move] = compile_steps([self._remembering(step) for step in one_page.steps], self.layout, keep_idle=True)
         self.sets: list[States] = [np.zeros(0, dtype=np.int64)]
         self._numbers: dict[bytes, int] = {self.sets[0].tobytes(): IMPOSSIBLE}
         self._next: dict[tuple[int, str, str, bool], int] = {}
+        self._stale: dict[tuple[int, str], bool] = {}
         self._tests: dict[Term, object] = {}
         self.unseen = {False: self._unseen_moves(False), True: self._unseen_moves(True)}
         self._told_apart = {move.step.action.name for move in self.moves if move.step.role == "sibling"}
@@ -50,7 +50,7 @@ class Automaton:
         after = {variable(name, term.sort): term for name, term in step.updates.items()}
         bits = {
             self.violated[name].name: disj(self.violated[name], substitute(bad, after))
-            for name, bad in self._bad.items()
+            for name, bad in self.one_page.violated().items()
             if after.keys() & set(variables_of([bad]))
         }
         return replace(step, updates={**step.updates, **bits})
@@ -90,7 +90,7 @@ class Automaton:
     def initial_states(self) -> States:
         """The model's initial states."""
         states = initial_states(self.one_page, self.layout)
-        for name, bad in self._bad.items():
+        for name, bad in self.one_page.violated().items():
             states[holds(compile_predicate(bad, self.layout), states)] |= self.layout.mask(self.violated[name].name)
         return states
 
@@ -142,6 +142,15 @@ class Automaton:
             image = self.closure(self.image(self.sets[number], meaning, role), in_sync)
             found = self._next[key] = self.number(image)
         return found
+
+    def is_stale_hint(self, number: int, meaning: Meaning) -> bool:
+        """Is a hint that the host honours now, this page among its pages, certainly one that an earlier round had queued?"""
+        key = (number, meaning.key)
+        if key not in self._stale:
+            states = self.holding(meaning.before, self.sets[number])
+            moves = [move for move in self.moves_for(meaning, "own") if move.step.action.name == "accept-hint" and move.inputs.get("pop_newest")]
+            self._stale[key] = not any(len(apply(move, states)) for move in moves)
+        return self._stale[key]
 
     def everything(self) -> int:
         """After a gap in the trace: all that the model can ever be in."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from balloonproof.checker.explain import PageView, events_by_page, forbidding_guards, is_stale, lost_at, needed, telling
-from balloonproof.checker.following import Kept, events_for, events_named, follow
+from balloonproof.checker.explain import PageView, events_by_page, forbidding_guards, lost_at, needed, telling
+from balloonproof.checker.following import Followed, Kept, events_for, events_named, follow
 from balloonproof.checker.licence import stale_hints
 from balloonproof.checker.monitor import Judgement, PageMonitor
 from balloonproof.checker.observe import COARSE_NAMES, FOLLOWED_UP_TO, IGNORED, STATEMENTS
@@ -63,13 +63,17 @@ def open_trace(
 ) -> tuple[Trace, Configuration]:
     """Read a trace, and choose the model to check it against; a name in its header that does not exist is refused with its place."""
     trace = hidden(read_trace(paths), hide)
+    return trace, chosen_configuration(trace, system, settings, without)
+
+
+def chosen_configuration(trace: Trace, system: str | None, settings: Mapping[str, str] | None, without: Sequence[str]) -> Configuration:
+    """As :func:`configuration_of`, but a name in the trace's header that does not exist is refused with its place."""
     try:
         _check_observed(trace.header.observed)
-        configuration = configuration_of(trace, system, settings, without)
+        return configuration_of(trace, system, settings, without)
     except UnknownName as error:
         expected = f"{'an' if error.kind == 'event' else 'a'} {error.kind}" + (f" (did you mean {error.nearest!r}?)" if error.nearest else "")
         raise header_refusal(trace.events, repr(error.name), expected, error.name) or error from None
-    return trace, configuration
 
 
 def hidden(trace: Trace, names: Sequence[str]) -> Trace:
@@ -135,14 +139,18 @@ def _without(trace: Trace, names: Sequence[str], configuration: Configuration, c
 
 def check_trace(trace: Trace, configuration: Configuration, progress: Progress = silent) -> Report:
     """Follow a trace that was read already; TraceSyntaxError if it begins inside a migration or has an event that means nothing."""
-    followed = follow(trace, configuration, progress)
+    return report_of(trace, follow(trace, configuration, progress), configuration, progress)
+
+
+def report_of(trace: Trace, followed: Followed, configuration: Configuration, progress: Progress = silent) -> Report:
+    """Judge and explain what following a trace has left behind."""
     monitor, stopped = followed.monitor, followed.stopped
     where = f"post-copy begins at {stopped.source}: not part of {configuration.system.name}; the trace was followed up to there" if stopped else None
     reasons = [where] if where else []
     progress("explaining")
     findings = _findings(monitor, trace)
     if not any(item.kind in ("impossible", "violated") for item in findings):
-        findings = [*stale_hints(monitor, trace), *findings]
+        findings = [*stale_hints(monitor), *findings]
     kinds = {item.kind for item in findings}
     verdict = REJECT if kinds & {"impossible", "violated"} else INCONCLUSIVE if "undecided" in kinds or reasons else ACCEPT
     return Report(
@@ -170,7 +178,7 @@ def _findings(monitor: PageMonitor, trace: Trace) -> list[Finding]:
     pages = [item.pages[0][0] for item in explained]
     hints = [event for event in events_named(trace, "host.hint") if "dropped" not in event.flags]
     wanted = {*pages, *(page for item in explained for event in hints for page in _common(event, item)[:1])}
-    seen = events_by_page(monitor, events_for(trace, monitor, wanted), wanted)
+    seen = events_by_page(monitor, events_for(trace, monitor, wanted), wanted, [item.event for item in explained])
     found = [_explain(monitor, seen, hints, item) for item in explained]
     rest = judgements[EXPLAINED:]
     return found + [Finding(item.kind, item.pages, sum(size for _, size in item.pages), item.event, item.property) for item in rest]
@@ -222,7 +230,7 @@ def _stale_hints(monitor: PageMonitor, seen: Mapping[int, Sequence[Event]], hint
         if not lost:
             continue
         view = PageView(monitor, seen[lost[0]], lost[0], event)
-        if view.sights and view.sights[-1].event == event and is_stale(monitor.automaton, view.sights[-1]):
+        if view.sights and view.sights[-1].event == event and monitor.automaton.is_stale_hint(view.sights[-1].before, view.sights[-1].meaning):
             where = ", ".join(f"{first:#x}+{size}" for first, size in event.pages)
             found.append(f"stale hint of pages {where} honoured, {len(lost)} of them lost [{event.source}]")
     return found

@@ -18,6 +18,7 @@ from balloonproof.checker import follow_loops as loops
 from balloonproof.checker.automaton import IMPOSSIBLE
 from balloonproof.checker.monitor import CHECKPOINTS, PageMonitor, Places
 from balloonproof.checker.observe import FOLLOWED_UP_TO, Meaning
+from balloonproof.checker.read.event_batches import EventBatch, EventKinds
 from balloonproof.checker.read.events import Event, Header
 from balloonproof.checker.read.scanner import Batch, Kinds
 from balloonproof.model.language import Configuration
@@ -51,7 +52,7 @@ class ColumnMonitor(PageMonitor):
         self.letters: list[Letter] = []
         self._letter_numbers: dict[object, int] = {}
         self.wanted = np.zeros((loops.MOST_WANTED, 2), dtype=np.int32)
-        self._kinds: Kinds | None = None
+        self._kinds: Kinds | EventKinds | None = None
         self._examples: dict[int, Event] = {}
         self.plans = np.zeros((0, 8), dtype=np.int32)
         # All pages are of one class in the beginning.
@@ -61,7 +62,7 @@ class ColumnMonitor(PageMonitor):
 
     # ------------------------------------------------------------------------------------------------------ following
 
-    def follow(self, batch: Batch) -> None:
+    def follow(self, batch: Batch | EventBatch) -> None:
         """Follow the events of a batch; up to the start of post-copy, which is then in `stopped`."""
         if batch.kinds_seen is not self._kinds:
             self._kinds, self._examples = batch.kinds_seen, {}
@@ -128,7 +129,9 @@ class ColumnMonitor(PageMonitor):
             loops.OPENS_SYNC: meaning.opens_sync,
             loops.CLOSES_SYNC: "merge" in meaning.actions,
             loops.COMPLETES: "complete" in meaning.actions,
-            loops.ASKS: bool(CHECKPOINTS.intersection(meaning.actions)) or example.name in ("memory.compared", "memory.differs"),
+            loops.ASKS: bool(CHECKPOINTS.intersection(meaning.actions))
+            or example.name in ("memory.compared", "memory.differs")
+            or (self.watches_hints and example.name == "host.hint"),
         }
         plan[loops.FLAGS] = sum(flag for flag, is_set in flags.items() if is_set)
         if example.name == "memory.compared":
@@ -165,7 +168,7 @@ class ColumnMonitor(PageMonitor):
         while len(self.automaton.sets) > self.next_set.shape[1]:
             self.next_set = np.concatenate([self.next_set, np.full_like(self.next_set, -1)], axis=1)
 
-    def _ask(self, batch: Batch, number: int) -> None:
+    def _ask(self, batch: Batch | EventBatch, number: int) -> None:
         """An event before which something has to be done: judged, remembered, or not followed at all."""
         event = batch.event(number)
         self.state[classes.ASKED] = 1
@@ -176,6 +179,8 @@ class ColumnMonitor(PageMonitor):
             self.sets[self.roots[: int(self.state[classes.ROOTS])]] = self.automaton.everything()
             self._know_sets()
             self._regroup()
+        elif event.name == "host.hint":
+            self.look_at_hint(event)
         elif event.name == "memory.differs":
             self.say_differs(event)
         elif event.name == "memory.compared":
@@ -185,7 +190,7 @@ class ColumnMonitor(PageMonitor):
 
     # -------------------------------------------------------------------------------------------------------- judging
 
-    def _impossible_here(self, batch: Batch, number: int) -> None:
+    def _impossible_here(self, batch: Batch | EventBatch, number: int) -> None:
         """Some pages cannot have seen this event: say so, and let the loop go on."""
         state, event = self.state, batch.event(number)
         self.in_sync = bool(state[classes.IN_SYNC])

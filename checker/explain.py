@@ -5,7 +5,7 @@ A finding names many pages; this follows one of them again, alone, through the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,10 +42,14 @@ class ToldStep:
     after: int
 
 
-def events_by_page(monitor: PageMonitor, events: Iterable[Event], pages: Iterable[int]) -> dict[int, list[Event]]:
-    """For each of `pages` the events that it can see, in one pass over the trace."""
+def events_by_page(monitor: PageMonitor, events: Iterable[Event], pages: Iterable[int], until: Collection[Event | None]) -> dict[int, list[Event]]:
+    """For each of `pages` the events that it can see, in one pass over the trace up to the last of `until` (None: its end)."""
     seen: dict[int, list[Event]] = {page: [] for page in pages}
+    ends = {None if event is None else event.source for event in until}
     for event in events:
+        if not ends:
+            break
+        ends.discard(event.source)
         if event.name == FOLLOWED_UP_TO:
             break
         meaning = monitor.vocabulary.meaning(event)
@@ -217,15 +221,6 @@ def readable(name: str, page: int) -> str:
     if name.startswith("page."):
         return f"page {page:#x} {name.removeprefix('page.').replace('_', ' ')}"
     return name.replace("_", " ").replace(".", " ")
-
-
-def is_stale(automaton: Automaton, sight: Sight) -> bool:
-    """Was the hint honoured in this event certainly one that an earlier round had queued?"""
-    states = automaton.holding(sight.meaning.before, automaton.sets[sight.before])
-    for move in automaton.moves_for(sight.meaning, "own"):
-        if move.step.action.name == "accept-hint" and move.inputs.get("pop_newest") and len(apply(move, states)):
-            return False
-    return True
 
 
 WHOSE = {"own": "this page", "sibling": "another page of the host page", "peer": "another page of the chunk", "stranger": "another page"}

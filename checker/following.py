@@ -1,4 +1,4 @@
-"""Feeds a trace to a monitor: event by event, or (a long native trace, where numba is installed) as columns of numbers.
+"""Feeds a trace to a monitor: event by event, or (a long one, where numba is installed) as columns of numbers.
 
 The two ways come to the same judgements; everything after them is told from single events, which `events_for` picks from either.
 """
@@ -14,6 +14,7 @@ from balloonproof.checker import jit
 from balloonproof.checker.monitor import Monitor, PageMonitor
 from balloonproof.checker.observe import DETAILED, FOLLOWED_UP_TO, IGNORED, UnusableEvent
 from balloonproof.checker.read import Event, Source, Trace
+from balloonproof.checker.read.event_batches import EventColumns
 from balloonproof.checker.read.native import NativeFile
 from balloonproof.checker.read.places import refusal
 from balloonproof.grammar import TraceInputError
@@ -21,7 +22,11 @@ from balloonproof.model.language import Configuration
 from balloonproof.model.workers import Progress
 
 if TYPE_CHECKING:
+    from balloonproof.checker.column_monitor import ColumnMonitor
+    from balloonproof.checker.read.event_batches import EventBatch
     from balloonproof.checker.read.scanner import Batch
+
+Columns = NativeFile | EventColumns
 
 
 @dataclass(frozen=True)
@@ -54,33 +59,41 @@ def follow(trace: Trace, configuration: Configuration, progress: Progress) -> Fo
         return _follow_columns(trace, *columns, configuration, progress)
     check_beginning(trace.events)
     result = Followed(monitor := Monitor(configuration, trace.header, page_count(trace)))
-    _check_host_pages(trace, monitor)
+    check_host_pages(trace, monitor)
     for number, event in enumerate(trace.events):
-        result.counts[event.name] += 1
-        result.sources.add(event.source.path)
-        result.end = event.source
-        if event.name == FOLLOWED_UP_TO:
-            result.stopped = event
-            break
         if number % 4096 == 0:
             progress(f"event {number:,}")
-        try:
-            monitor.step(event)
-        except UnusableEvent as error:
-            raise refusal(event, error.found, error.expected, error.word) from None
+        if not follow_event(result, monitor, event):
+            break
     monitor.finish()
     return result
 
 
-def _columns(trace: Trace) -> tuple[NativeFile, Callable[[str], bool]] | None:
-    """The file behind a trace, and which of its events are hidden, if it is to be read as columns."""
+def follow_event(result: Followed, monitor: Monitor, event: Event) -> bool:
+    """Follow one event more; no if it is one beyond which a trace is not followed.  TraceSyntaxError if it means nothing."""
+    result.counts[event.name] += 1
+    result.sources.add(event.source.path)
+    result.end = event.source
+    if event.name == FOLLOWED_UP_TO:
+        result.stopped = event
+        return False
+    try:
+        monitor.step(event)
+    except UnusableEvent as error:
+        raise refusal(event, error.found, error.expected, error.word) from None
+    return True
+
+
+def _columns(trace: Trace) -> tuple[Columns, Callable[[str], bool]] | None:
+    """What is behind a trace, and which of its events are hidden, if it is to be followed as columns."""
     events, is_hidden = (trace.events.events, trace.events.is_hidden) if isinstance(trace.events, Kept) else (trace.events, lambda name: False)
     if trace.header.pages_in_host_page > 1:
         return None
-    return (events, is_hidden) if isinstance(events, NativeFile) and jit.is_available() and events.is_long() else None
+    columns = events if isinstance(events, NativeFile) else EventColumns(events)
+    return (columns, is_hidden) if jit.is_available() and columns.is_long() else None
 
 
-def _follow_columns(trace: Trace, file: NativeFile, is_hidden: Callable[[str], bool], configuration: Configuration, progress: Progress) -> Followed:
+def _follow_columns(trace: Trace, file: Columns, is_hidden: Callable[[str], bool], configuration: Configuration, progress: Progress) -> Followed:
     progress("getting ready")
     from balloonproof.checker.column_monitor import ColumnMonitor
 
@@ -90,24 +103,29 @@ def _follow_columns(trace: Trace, file: NativeFile, is_hidden: Callable[[str], b
         ends = (int((batch.firsts + batch.counts).max(initial=1)) for batch in file.batches(DETAILED))
         pages = max(ends, default=1)
     monitor = ColumnMonitor(configuration, trace.header, pages, is_hidden)
-    _check_host_pages(trace, monitor)
-    number = 0
-    end: Source | None = None
+    check_host_pages(trace, monitor)
+    result = Followed(monitor)
     for batch in file.batches(DETAILED):
-        progress(f"event {number:,}")
-        number += len(batch)
-        try:
-            monitor.follow(batch)
-        except UnusableEvent as error:
-            raise refusal(batch.event(monitor.position), error.found, error.expected, error.word) from None
-        end = monitor.stopped.source if monitor.stopped is not None else _last_shown(batch, is_hidden) or end
-        if monitor.stopped is not None:
+        progress(f"event {monitor.event_counts.total():,}")
+        if not follow_batch(result, monitor, batch):
             break
     monitor.finish()
-    return Followed(monitor, monitor.event_counts, {file.path}, monitor.stopped, end)
+    return result
 
 
-def _last_shown(batch: Batch, is_hidden: Callable[[str], bool]) -> Source | None:
+def follow_batch(result: Followed, monitor: ColumnMonitor, batch: Batch | EventBatch) -> bool:
+    """Follow some events more; no if there is one beyond which a trace is not followed.  TraceSyntaxError if one means nothing."""
+    try:
+        monitor.follow(batch)
+    except UnusableEvent as error:
+        raise refusal(batch.event(monitor.position), error.found, error.expected, error.word) from None
+    result.counts, result.stopped = monitor.event_counts, monitor.stopped
+    result.sources |= batch.paths()
+    result.end = monitor.stopped.source if monitor.stopped is not None else _last_shown(batch, monitor.is_hidden) or result.end
+    return monitor.stopped is None
+
+
+def _last_shown(batch: Batch | EventBatch, is_hidden: Callable[[str], bool]) -> Source | None:
     """Where the last event of a batch that is not hidden stands."""
     hidden: set[int] = set()
     for number in reversed(range(len(batch))):
@@ -119,7 +137,7 @@ def _last_shown(batch: Batch, is_hidden: Callable[[str], bool]) -> Source | None
     return None
 
 
-def _firsts_of_kinds(file: NativeFile, is_hidden: Callable[[str], bool]) -> Iterator[Event]:
+def _firsts_of_kinds(file: Columns, is_hidden: Callable[[str], bool]) -> Iterator[Event]:
     """The first event of each kind, in order."""
     import numpy as np
 
@@ -138,7 +156,7 @@ def page_count(trace: Trace) -> int:
     return max((first + count for event in trace.events for first, count in event.pages), default=1)
 
 
-def _check_host_pages(trace: Trace, monitor: PageMonitor) -> None:
+def check_host_pages(trace: Trace, monitor: PageMonitor) -> None:
     """Where a page is told from others of its host page it has to be known which these are."""
     if monitor.automaton.tells_siblings_apart and trace.header.host_page_size is None:
         first = next(iter(trace.events), None)
@@ -176,7 +194,7 @@ def events_named(trace: Trace, name: str) -> Iterable[Event]:
     return _selected(*columns, lambda example: int(example.name == name), ())
 
 
-def _selected(file: NativeFile, is_hidden: Callable[[str], bool], choice: Callable[[Event], int], pages: Collection[int]) -> Iterator[Event]:
+def _selected(file: Columns, is_hidden: Callable[[str], bool], choice: Callable[[Event], int], pages: Collection[int]) -> Iterator[Event]:
     """Events whose kind is chosen by 1, or by 2 and that name one of `pages`."""
     import numpy as np
 

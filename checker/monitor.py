@@ -28,6 +28,10 @@ CHECKPOINTS = frozenset({"start-migration", "switch-over"})
 """Actions before which it is said what was violated so far: they begin something new."""
 
 
+WHAT_TELLS_STALE_HINTS = ("host.hint", "host.command", "guest.hint", "guest.start")
+"""Without the guest's side no hint is certainly of an earlier round."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """At `event` (None: the end) these pages' sets are `kind`: impossible, violated or undecided, and it was set `number` before."""
@@ -70,6 +74,9 @@ class PageMonitor(ABC):
         self._comparison: tuple[Event, Meaning] | None = None
         self.compared = np.zeros(pages, dtype=bool)
         self.differing = np.zeros(pages, dtype=bool)
+        self.watches_hints = all(map(header.observes, WHAT_TELLS_STALE_HINTS))
+        self.stale_hints: list[Event] = []
+        """Hints that were honoured although, in every run that explains the trace, an earlier round had queued them."""
         self._told: dict[str, NDArray[np.bool_]] = {}
         """Of which pages it was said that a property is violated."""
 
@@ -89,6 +96,16 @@ class PageMonitor(ABC):
         """What the event says; None if there is nothing to follow.  Raises UnknownEvent or MissingPages."""
         meaning = self.vocabulary.meaning(event)
         return meaning if meaning is not None and (meaning.actions or meaning.is_statement or meaning.opens_sync) else None
+
+    def look_at_hint(self, event: Event) -> None:
+        """The host takes a hint: is it certainly one that an earlier round had queued?  Told by its first page."""
+        meaning = self.meaning_of(event)
+        if meaning is None or not event.pages or "dropped" in event.flags:
+            return
+        first = event.pages[0][0]
+        number = int(self.numbers(slice(first, first + 1))[0])
+        if number != IMPOSSIBLE and self.automaton.is_stale_hint(number, meaning):
+            self.stale_hints.append(event)
 
     def say_differs(self, event: Event) -> None:
         """These pages were found to differ."""
@@ -164,8 +181,7 @@ class Monitor(PageMonitor):
         return self.state[pages]
 
     def numbers_in_use(self) -> list[int]:
-        numbers: list[int] = distinct(self.state).tolist()
-        return numbers
+        return [int(number) for number in np.unique(self.state)]
 
     def step(self, event: Event) -> None:
         """Follow one event; what is wrong is collected in `judgements`."""
@@ -178,6 +194,8 @@ class Monitor(PageMonitor):
             return
         if CHECKPOINTS.intersection(meaning.actions):
             self.judge(event)
+        if self.watches_hints and event.name == "host.hint":
+            self.look_at_hint(event)
         if meaning.opens_sync:
             self.in_sync = True
         if event.name == "memory.compared":
@@ -201,7 +219,7 @@ class Monitor(PageMonitor):
         """An event that these pages (or those of them that are in `where`) learn of in `role`."""
         part = self.state[pages]
         chosen = part if where is None else part[where[pages]]
-        old = distinct(chosen)
+        old = np.unique(chosen)
         new = np.array([self.automaton.after(int(n), meaning, role, self.in_sync) if n else IMPOSSIBLE for n in old], dtype=np.int32)
         bad = {int(before) for before, after in zip(old, new, strict=True) if before != IMPOSSIBLE and after == IMPOSSIBLE}
         if bad:
@@ -222,11 +240,6 @@ class Monitor(PageMonitor):
             for role, where in self.neighbours.parts(self.page_count, event.pages, meaning.is_statement):
                 if (meaning.others if role != "own" else not alone) and where.any():
                     self._move(event, meaning, role, slice(0, self.page_count), where)
-
-
-def distinct(numbers: NDArray[np.int32]) -> NDArray[np.intp]:
-    """The numbers of sets that occur, sorted. (They are small, so they need not be sorted themselves as `np.unique` does.)"""
-    return np.flatnonzero(np.bincount(numbers))
 
 
 def pages_by_number(places: Places, numbers: Collection[int]) -> dict[int, Pages]:

@@ -24,21 +24,28 @@ CHECK_FORMATS = ["text", "json", "junit", "sarif", "github"]
 @HIDE
 @click.option("--format", "output", type=click.Choice(CHECK_FORMATS), default="text", show_default=True, help="How to report.")
 @click.option("-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report to a file.")
+@click.option("--follow", is_flag=True, help="Check a trace or a QEMU log while it is being written, until it is rejected or the migration has completed.")
+@click.option("--follow-timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="With --follow: stop when nothing was written for so long.")
 @VERBOSE
 def check(
     paths: tuple[str, ...], system: str | None, settings: tuple[str, ...], without: tuple[str, ...], hide: tuple[str, ...], output: str, file: Path | None,
-    verbose: bool,
+    follow: bool, follow_timeout: float | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Check traces against the model.
 
-    PATHs are native traces, each checked by itself, or the logs of one migration; a directory holds one migration's logs.
+    PATHs are native traces, each checked by itself, or the logs of one migration; a directory holds one migration's logs; - is standard input.
     Exit status: 0 accept, 1 reject, 2 bad input, 3 inconclusive.
     """
     from balloonproof.checker.checking import check_paths
+    from balloonproof.checker.live import check_growing
     from balloonproof.checker.read import is_native
 
     for path in paths:
         must_exist(path)
+    if follow_timeout is not None and not follow:
+        raise click.UsageError("--follow-timeout goes with --follow")
+    if follow and (len(paths) > 1 or Path(paths[0]).is_dir()):
+        raise click.UsageError("--follow takes one file that is being written, or - for standard input")
     jobs: list[str | list[str]] = list(paths) if len(paths) > 1 and all(map(is_native, paths)) else [list(paths)]
     reports: list[Report] = []
     with progress_line() as say:
@@ -48,7 +55,10 @@ def check(
             def report(message: str, name: str = name) -> None:
                 say(f"{name}: {message}")
 
-            reports.append(check_paths(job, system, settings_of(settings), without, hide, report))
+            if follow:
+                reports.append(check_growing(name, system, settings_of(settings), without, hide, follow_timeout, report))
+            else:
+                reports.append(check_paths(job, system, settings_of(settings), without, hide, report))
     status = worst(item.verdict for item in reports)
     from balloonproof.checker.report.rendering import render
 

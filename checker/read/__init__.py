@@ -15,11 +15,9 @@ import os
 from collections.abc import Sequence
 
 from ...grammar import TraceInputError, TraceSyntaxError
-from ...grammar.loading import Store, keep_in
-from .. import cache
 from .events import Event, Expectation, Header, Pages, Source, Trace
-from .files import record_files
 from .native import format_event, read_native, stream_native, write_native, write_native_file
+from .record import read_record, record_files
 from .sources import Kind, lines, recognise
 
 __all__ = [
@@ -34,31 +32,26 @@ __all__ = [
     "format_event",
     "is_native",
     "read_native",
+    "read_record",
     "read_trace",
     "stream_native",
     "write_native",
     "write_native_file",
 ]
 
-keep_in(Store(cache.load, cache.save))
-
 
 def is_native(path: str | os.PathLike[str]) -> bool:
     """Is this file a native trace (by its content)?  Raises :class:`TraceInputError` if it cannot be read."""
-    return not os.path.isdir(path) and str(path) != "-" and recognise(str(path)) is Kind.NATIVE
+    return not os.path.isdir(path) and recognise(str(path)) is Kind.NATIVE
 
 
 def read_trace(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Trace:
-    """Reads one native trace (``-``: from standard input), or the logs of one migration (files, or their directory).
+    """Reads one native trace, or the logs of one migration (files, or their directory); ``-`` is standard input.
 
     Raises :class:`TraceInputError` if a file cannot be read or the files do not go together, and
     :class:`TraceSyntaxError`, with file, line and column, at text that is not of its format.
     """
-    files = ["-"] if paths == "-" or paths == ["-"] else record_files(paths)
-    if files == ["-"]:
-        return read_native("-")
-    if "-" in files:
-        raise TraceInputError("-", "standard input holds one native trace, and is read by itself")
+    files = record_files(paths)
     if not files:
         name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(os.fspath(path) for path in paths)
         raise TraceInputError(name, "no files to read: expected the logs of one migration")
@@ -67,8 +60,6 @@ def read_trace(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]])
         if len(files) == 1 and kinds[0] is Kind.IGNORED:
             next(lines(files[0]), None)  # says so if the file is empty, damaged, or not text
             raise TraceInputError(files[0], "not a trace: expected a native trace, a QEMU trace log, or ftrace text")
-        from .record import read_record  # native traces do without all that reads foreign logs
-
         return read_record(files)
     if len(files) > 1:
         native = files[kinds.index(Kind.NATIVE)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -62,52 +62,67 @@ class HostEvents:
     """Stretches of time (begin, end) of which a source lost events, so that nothing in them can be relied upon."""
 
 
-def log_events(log: QemuLog, headers: Mapping[str, Sequence[int]]) -> HostEvents:
-    """The steps of the migrations in the source's log. ``headers``: when each thread that syncs put words on the stream, sorted.
+class MigrationSteps:
+    """The steps of the source's log as events, one after another; the log has these ``kinds`` of steps.
 
+    ``headers``: when each thread that syncs put words on the stream, sorted. ``started``: steps before the first start of a migration count too.
     The beginning of a sync is placed as early as the order of the thread that syncs allows, right after the last thing
     that thread is known to have done: a guest write is logged slightly before its dirty bit is set, so a write
     shortly before the logged beginning may or may not be part of the sync.
     """
-    result = HostEvents()
-    kinds = {step.kind for step in log.steps}
-    shows_start = any(step.kind == "migrate_set_state" and step.fields["state"] == "setup" for step in log.steps)
-    # without a start, nothing is before it: another log may have it, and if none has, the checker says so
-    started, round_number, state, widest = not shows_start, 0, "", 0
-    run_state_kind = next((kind for kind in ("vm_state_notify", "runstate_set") if kind in kinds), "")
-    for step in log.steps:
+
+    def __init__(self, path: str, kinds: Collection[str], headers: Mapping[str, Sequence[int]], started: bool = False) -> None:
+        self.path, self.headers, self.started = path, headers, started
+        self.run_state_kind = next((kind for kind in ("vm_state_notify", "runstate_set") if kind in kinds), "")
+        self.round, self.state = 0, ""
+        self.widest = 0
+        """By how much (nanoseconds) a beginning of a sync was moved, at most."""
+
+    def place(self, step: Step) -> Placed | None:
+        """The event of the next step, if it is one."""
         order = (step.time, LOG_RANK, float(step.line))
         name = ""
         arguments: dict[str, str | int] = {}
         if step.kind == "migrate_set_state":
-            state = step.fields["state"]
-            name = MIGRATION_STATES.get(state, "")
+            self.state = step.fields["state"]
+            name = MIGRATION_STATES.get(self.state, "")
             if name == "migration.start":
-                started, round_number = True, 0
-        elif not started:
-            continue
-        elif step.kind == run_state_kind:
+                self.started, self.round = True, 0
+        elif not self.started:
+            return None
+        elif step.kind == self.run_state_kind:
             name, arguments = _run_state_event(step)
         elif step.kind == "savevm_state_cleanup":
-            name, arguments = "migration.cleanup", {"state": state}
+            name, arguments = "migration.cleanup", {"state": self.state}
         elif step.kind == "migration_bitmap_sync_start":
             name = "migration.sync-begin"
-            order = _earliest(step, headers.get(step.thread or "", ()))
-            widest = max(widest, step.time - order[0])
-            arguments = {"round": round_number + 1}
+            order = _earliest(step, self.headers.get(step.thread or "", ()))
+            self.widest = max(self.widest, step.time - order[0])
+            arguments = {"round": self.round + 1}
         elif step.kind == "migration_bitmap_sync_end":
-            round_number += 1
-            name, arguments = "migration.sync-end", {"round": round_number, "dirty": int(step.fields["dirty"])}
-        if name:
-            result.placed.append(Placed(order, Event(0, name, (), arguments, NO_FLAGS, Source(log.path, step.line))))
-    if shows_start:
-        result.observed.update(MIGRATION_STATES.values())
-    if started:
-        result.observed.update(name for kind, names in _SHOWN_BY.items() if kind in kinds for name in names)
+            self.round += 1
+            name, arguments = "migration.sync-end", {"round": self.round, "dirty": int(step.fields["dirty"])}
+        return Placed(order, Event(0, name, (), arguments, NO_FLAGS, Source(self.path, step.line))) if name else None
+
+
+def shown_by(kinds: Collection[str]) -> set[str]:
+    """The names of which every event is known from a log that has these kinds of steps, the start of a migration among them."""
+    return {*MIGRATION_STATES.values(), *(name for kind, names in _SHOWN_BY.items() if kind in kinds for name in names)}
+
+
+def log_events(log: QemuLog, headers: Mapping[str, Sequence[int]]) -> HostEvents:
+    """The steps of the migrations in the source's log; ``headers`` as for :class:`MigrationSteps`."""
+    result = HostEvents()
+    kinds = {step.kind for step in log.steps}
+    shows_start = any(step.kind == "migrate_set_state" and step.fields["state"] == "setup" for step in log.steps)
+    # without a start, nothing is before it: another log may have it, and if none has, the checker says so
+    steps = MigrationSteps(log.path, kinds, headers, started=not shows_start)
+    result.placed += [placed for placed in map(steps.place, log.steps) if placed is not None]
+    result.observed |= shown_by(kinds) - (set() if shows_start else set(MIGRATION_STATES.values()))
     _losses(result, log.path, log.lost, "events were dropped, the trace's buffer was full")
-    if widest:
-        result.notes.append(f"syncs begin up to {widest / 1e6:.3f} ms before they are logged, see migration.sync-begin")
-    if started and not log.threads_that_sync():
+    if steps.widest:
+        result.notes.append(f"syncs begin up to {steps.widest / 1e6:.3f} ms before they are logged, see migration.sync-begin")
+    if steps.started and not log.threads_that_sync():
         result.notes.append(f"{log.path}: without thread ids, syncs begin when they are logged")
     return result
 

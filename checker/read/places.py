@@ -20,11 +20,11 @@ _NAME = re.compile(r"\d:\s*([A-Za-z_]\w*)")
 def texts_at(sources: Iterable[Source]) -> dict[Source, str]:
     """The text of each of these lines, in one pass over each file.
 
-    What cannot be read again (standard input, a binary log, a file that has changed) is left out.
+    What cannot be read again (a binary log, a file that has changed) is left out.
     """
     wanted: dict[str, set[int]] = {}
     for path, line in sources:
-        if path not in ("-", "") and line > 0:
+        if path and line > 0:
             wanted.setdefault(path, set()).add(line)
     found: dict[Source, str] = {}
     for path, numbers in wanted.items():

@@ -109,6 +109,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.kinds)
 
+    def paths(self) -> set[str]:
+        """The files that the events come from."""
+        return {self.path}
+
     def source(self, number: int) -> Source:
         """Where an event of the batch stands."""
         return Source(self.path, int(self.lines[number]))

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import lzma
-import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
-from typing import Any, BinaryIO
+from typing import Any, AnyStr, Protocol
 
 import zstandard
 
 from ...grammar import TraceInputError, TraceSyntaxError, line_parser
+from . import standard_input
 
 LONG = 1 << 20
 """Bytes of text from which on a file is read as columns; below, importing numba takes longer than it saves."""
 _BLOCK = 1 << 20
-_STDIN = "-"
+_PIECE = 1 << 14
+"""Bytes of compressed data that are decompressed at a time: a log of one line that repeats itself becomes a hundred times as long."""
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\x00", "xz"))
-_SNIFFED_BYTES = 1 << 14
+_SNIFFED_BYTES, _SNIFFED_LINES = 1 << 14, 3
 _STREAM_MAGIC = b"QEVM"
 _SIMPLE_MAGIC = tuple(b"\xff" * 8 + (0xF2B177CB0AA429B4).to_bytes(8, order) for order in ("little", "big"))
 _QMP_KEYS = ('"QMP"', '"execute"', '"event"', '"return"')
@@ -83,22 +84,38 @@ def read_text(path: str) -> str:
 def recognise(path: str) -> Kind:
     """What a file holds, by how it begins. A file that is neither text nor of a known binary form, or empty, is
     :attr:`Kind.IGNORED`."""
-    block = next(blocks(path), b"")
+    block = _beginning(path)
     if block.startswith(_SIMPLE_MAGIC):
         return Kind.SIMPLE_TRACE
     if block.startswith(_STREAM_MAGIC):
         return Kind.STREAM
     if b"\0" in block[:_SNIFFED_BYTES]:
         return Kind.IGNORED
-    return _recognise_lines(block[:_SNIFFED_BYTES].decode("utf-8", errors="replace").split("\n"))
+    return recognise_lines(block[:_SNIFFED_BYTES].decode("utf-8", errors="replace").split("\n"))
 
 
-def _recognise_lines(first: list[str]) -> Kind:
-    said = [text for text in first if text.strip() and not text.lstrip().startswith("#")]
+def _beginning(path: str) -> bytes:
+    """The first bytes of a file, as many as tell what it is; a pipe may give them piece by piece."""
+    begun = b""
+    for block in blocks(path):
+        begun += block
+        if len(begun) >= _SNIFFED_BYTES or len(_said(begun.split(b"\n")[:-1])) >= _SNIFFED_LINES:
+            break
+    return begun
+
+
+def _said(lines: Iterable[AnyStr]) -> list[AnyStr]:
+    """Lines without blank ones and comments."""
+    return [text for text in lines if text.strip() and text.lstrip()[:1] not in ("#", b"#")]
+
+
+def recognise_lines(first: list[str]) -> Kind:
+    """What a text file holds that begins with these lines."""
+    said = _said(first)
     if said and said[0].startswith("balloonproof"):
         return Kind.NATIVE
     for name, kind in (("qemu_log", Kind.QEMU_LOG), ("ftrace", Kind.FTRACE)):
-        if any(line_parser(name).match(text) for text in said[:3]):
+        if any(line_parser(name).match(text) for text in said[:_SNIFFED_LINES]):
             return kind
     if said and any(key in said[0] for key in _QMP_KEYS) and line_parser("qmp_log").match(said[0]):
         return Kind.QMP_LOG
@@ -125,8 +142,8 @@ def decode(block: bytes, path: str, number: int) -> str:
 def blocks(path: str) -> Iterator[bytes]:
     """The bytes of a file, decompressed, some at a time; ``-`` is standard input. Raises :class:`TraceInputError`."""
     try:
-        if path == _STDIN:
-            yield from _decompressed(sys.stdin.buffer, path)
+        if path == standard_input.NAME:
+            yield from _decompressed(standard_input.Reading(), path)
             return
         with open(path, "rb") as file:
             yield from _decompressed(file, path)
@@ -134,9 +151,18 @@ def blocks(path: str) -> Iterator[bytes]:
         raise TraceInputError(path, f"cannot be read: {error.strerror or error}") from None
 
 
-def _decompressed(file: BinaryIO, path: str) -> Iterator[bytes]:
+def codec_of(begin: bytes) -> str | None:
+    """How a file that begins so is compressed, if it is."""
+    return next((name for magic, name in _MAGIC if begin.startswith(magic)), None)
+
+
+class _Readable(Protocol):
+    def read(self, count: int, /) -> bytes: ...
+
+
+def _decompressed(file: _Readable, path: str) -> Iterator[bytes]:
     block = file.read(_BLOCK)
-    codec = next((name for magic, name in _MAGIC if block.startswith(magic)), None)
+    codec = codec_of(block)
     if codec is None:
         while block:
             yield block
@@ -144,13 +170,16 @@ def _decompressed(file: BinaryIO, path: str) -> Iterator[bytes]:
         return
     decoder = _decoder(codec)
     finished = False
+    block, rest = block[:_PIECE], block[_PIECE:]
     try:
         while block:
             if finished:  # another member of the same file
                 decoder, finished = _decoder(codec), False
             yield decoder.decompress(block)
             finished = decoder.eof
-            block = (decoder.unused_data if finished else b"") or file.read(_BLOCK)
+            rest = (decoder.unused_data if finished else b"") + rest
+            block, rest = rest[:_PIECE], rest[_PIECE:]
+            block = block or file.read(_PIECE)
     except (zlib.error, zstandard.ZstdError, lzma.LZMAError, EOFError) as error:
         raise TraceInputError(path, f"the {codec} data is damaged: {error}") from None
     if not finished:
