@@ -27,12 +27,12 @@ class AllRuns:
         self.explicit, self.layout = explicit, Layout.of(explicit.variables)
         self.moves = compile_steps(explicit.steps, self.layout, keep_idle=True)
         always = [item for item in explicit.configuration.system.properties if item.kind == "always"]
-        bad = disj(*(negate(explicit.predicate(item, page)) for item in always for page in range(explicit.shape.pages)))
-        self.is_bad = compile_predicate(bad, self.layout)
+        self.bad = disj(*(negate(explicit.predicate(item, page)) for item in always for page in range(explicit.shape.pages)))
+        self.is_bad = compile_predicate(self.bad, self.layout)
 
     def verdict(self, trace: Trace) -> str:
         """What the runs that show this trace are: "none", all "safe", all "unsafe", or "both".  TooMany if they cannot be followed."""
-        hidden = self._hidden(trace)
+        hidden = self.hidden(trace)
         initial = self._initial()
         unsafe = {state for state in initial if self.is_bad(state)}
         safe = initial - unsafe
@@ -41,7 +41,7 @@ class AllRuns:
             if event.name == "guest.ring":
                 safe, unsafe = self._with_ring(event, safe), self._with_ring(event, unsafe)
                 continue
-            moves = self._showing(event)
+            moves = self.showing(event)
             unsafe, reached = _images(moves, unsafe), _images(moves, safe)
             safe = {state for state in reached if not self.is_bad(state)}
             unsafe |= reached - safe
@@ -55,13 +55,16 @@ class AllRuns:
         action = move.step.action
         return {action.event, *(name for name, actions in COARSE_NAMES.items() if action.name in actions)}
 
-    def _hidden(self, trace: Trace) -> list[Move]:
+    def hidden(self, trace: Trace) -> list[Move]:
+        """The moves that may happen without an event."""
+
         def may_be_unseen(move: Move) -> bool:
             return move.step.action.name not in REQUIRED_ALWAYS and not any(map(trace.header.observes, self._names(move)))
 
         return [move for move in self.moves if move.step.updates and may_be_unseen(move)]
 
-    def _showing(self, event: Event) -> list[Move]:
+    def showing(self, event: Event) -> list[Move]:
+        """The moves that an event can stand for."""
         role = f"page{event.pages[0][0]}" if event.pages else ""
         return [move for move in self.moves if event.name in self._names(move) and move.step.role == role]
 

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from balloonproof.checker import check
-from balloonproof.checker.read.record import record_files
+from balloonproof.checker.read.files import record_files
 from balloonproof.checker.read.sources import Kind, lines, recognise
 from balloonproof.grammar import TraceInputError, TraceSyntaxError
 from balloonproof.model.language import UnknownName

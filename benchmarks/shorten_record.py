@@ -14,8 +14,8 @@ from pathlib import Path
 
 import zstandard
 
+from balloonproof.checker.read.files import record_files
 from balloonproof.checker.read.qemu import read_qemu_log
-from balloonproof.checker.read.record import record_files
 from balloonproof.checker.read.sources import Kind, lines, recognise
 from balloonproof.grammar import line_parser
 

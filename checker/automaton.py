@@ -32,7 +32,8 @@ class Automaton:
 
     def __init__(self, one_page: OnePage, vocabulary: Vocabulary) -> None:
         self.one_page, self.vocabulary = one_page, vocabulary
-        self.violated: Mapping[str, Term] = {name: variable(f"violated.{name}", BOOL) for name in one_page.violated()}
+        self._bad = one_page.violated()
+        self.violated: Mapping[str, Term] = {name: variable(f"violated.{name}", BOOL) for name in self._bad}
         """For each `always` property the states that a violation has led to."""
         self.layout = Layout.of({**one_page.variables, **{bit.name: bit.sort for bit in self.violated.values()}})
         self.moves: list[Move] = compile_steps([self._remembering(step) for step in one_page.steps], self.layout, keep_idle=True)
@@ -50,7 +51,7 @@ class Automaton:
         after = {variable(name, term.sort): term for name, term in step.updates.items()}
         bits = {
             self.violated[name].name: disj(self.violated[name], substitute(bad, after))
-            for name, bad in self.one_page.violated().items()
+            for name, bad in self._bad.items()
             if after.keys() & set(variables_of([bad]))
         }
         return replace(step, updates={**step.updates, **bits})
@@ -90,7 +91,7 @@ class Automaton:
     def initial_states(self) -> States:
         """The model's initial states."""
         states = initial_states(self.one_page, self.layout)
-        for name, bad in self.one_page.violated().items():
+        for name, bad in self._bad.items():
             states[holds(compile_predicate(bad, self.layout), states)] |= self.layout.mask(self.violated[name].name)
         return states
 

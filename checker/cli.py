@@ -5,22 +5,38 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+from importlib import import_module
 
 import click
 
-from balloonproof.checker.commands.check import check
-from balloonproof.checker.commands.convert import convert
-from balloonproof.checker.commands.coverage import coverage, near_misses
-from balloonproof.checker.commands.export import export
-from balloonproof.checker.commands.mutate import mutate
-from balloonproof.checker.commands.prove import prove
-from balloonproof.checker.commands.races import races
-from balloonproof.checker.commands.recheck import recheck
-from balloonproof.checker.commands.systems import schema, systems
+MODULES = {
+    "check": "check",
+    "convert": "convert",
+    "coverage": "coverage",
+    "export": "export",
+    "mutate": "mutate",
+    "near-misses": "coverage",
+    "prove": "prove",
+    "races": "races",
+    "recheck": "recheck",
+    "schema": "systems",
+    "systems": "systems",
+}
+"""The commands, and where in ``commands`` each is: imported when it is used."""
 
 
-class Suggesting(click.Group):
-    """A group that names the nearest command for one that does not exist."""
+class Commands(click.Group):
+    """The group of all commands; it names the nearest for one that does not exist."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in MODULES:
+            return None
+        module = import_module(f"balloonproof.checker.commands.{MODULES[cmd_name]}")
+        found: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return found
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
@@ -31,17 +47,13 @@ class Suggesting(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=Suggesting, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="balloonproof")
 def cli() -> None:
     """Can live migration lose a page?
 
     Proves the protocols between QEMU's migration and virtio-balloon, and checks logs of real migrations against the same model.
     """
-
-
-for command in (check, convert, coverage, export, mutate, near_misses, prove, races, recheck, schema, systems):
-    cli.add_command(command)
 
 
 def main() -> None:

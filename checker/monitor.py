@@ -181,7 +181,8 @@ class Monitor(PageMonitor):
         return self.state[pages]
 
     def numbers_in_use(self) -> list[int]:
-        return [int(number) for number in np.unique(self.state)]
+        numbers: list[int] = distinct(self.state).tolist()
+        return numbers
 
     def step(self, event: Event) -> None:
         """Follow one event; what is wrong is collected in `judgements`."""
@@ -219,7 +220,7 @@ class Monitor(PageMonitor):
         """An event that these pages (or those of them that are in `where`) learn of in `role`."""
         part = self.state[pages]
         chosen = part if where is None else part[where[pages]]
-        old = np.unique(chosen)
+        old = distinct(chosen)
         new = np.array([self.automaton.after(int(n), meaning, role, self.in_sync) if n else IMPOSSIBLE for n in old], dtype=np.int32)
         bad = {int(before) for before, after in zip(old, new, strict=True) if before != IMPOSSIBLE and after == IMPOSSIBLE}
         if bad:
@@ -240,6 +241,11 @@ class Monitor(PageMonitor):
             for role, where in self.neighbours.parts(self.page_count, event.pages, meaning.is_statement):
                 if (meaning.others if role != "own" else not alone) and where.any():
                     self._move(event, meaning, role, slice(0, self.page_count), where)
+
+
+def distinct(numbers: NDArray[np.int32]) -> NDArray[np.intp]:
+    """The numbers of sets that occur, sorted. (They are small, so they need not be sorted themselves as `np.unique` does.)"""
+    return np.flatnonzero(np.bincount(numbers))
 
 
 def pages_by_number(places: Places, numbers: Collection[int]) -> dict[int, Pages]:

@@ -10,14 +10,13 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
 
 from balloonproof.checker.read.events import Event, Header
 from balloonproof.model.language import Action, Configuration
 from balloonproof.model.one_page import OTHERS, OnePage, declared_fields
 from balloonproof.model.queue_summary import IdClass
 from balloonproof.model.state import Hinting, Owner, Phase
-from balloonproof.model.terms import FALSE, TRUE, Sort, Term, as_term, conj, disj, negate, substitute, variable, variables_of
+from balloonproof.model.terms import FALSE, TRUE, Term, conj, disj, negate, substitute, variable, variables_of
 
 COARSE_NAMES: Mapping[str, tuple[str, ...]] = {
     "migration.sync-end": ("merge",),
@@ -261,12 +260,6 @@ DETAILED = frozenset({"host.hint", "host.command", "memory.differs", "migration.
 """Events whose meaning depends on their arguments, or on how many pages they name."""
 
 
-@cache
-def _known_cells() -> dict[str, Sort]:
-    return {name: item.sort for name, item in declared_fields().items()}
-
-
 def in_system(term: Term, one_page: OnePage) -> Term:
     """A predicate over all declared variables, with those that the system never changes replaced by their value."""
-    fixed = {variable(name, sort): as_term(declared_fields()[name].initial, sort) for name, sort in _known_cells().items() if name not in one_page.variables}
-    return substitute(term, fixed)
+    return substitute(term, one_page.constants)

@@ -3,8 +3,9 @@
 - ``trace.lark``: this project's own trace format, written to be read and diffed.
 - ``qemu_log.lark``: lines of QEMU's ``log`` trace backend, with both prefixes it has had.
 - ``ftrace.lark``: lines of Linux ftrace text, for uprobes in QEMU and kprobes in the guest.
-- :mod:`~balloonproof.grammar.loading` loads a grammar, :mod:`~balloonproof.grammar.line_patterns`
-  turns its line rules into regular expressions, :mod:`~balloonproof.grammar.errors` says what is wrong with a line.
+- :mod:`~balloonproof.grammar.loading` loads a grammar, :mod:`~balloonproof.grammar.line_grammar`
+  turns its line rules into regular expressions, :mod:`~balloonproof.grammar.line_patterns` matches
+  lines by them, :mod:`~balloonproof.grammar.errors` says what is wrong with a line.
 
 A grammar is the only definition of its format: nothing here or downstream spells a line out a second time.
 What the lines mean is the business of ``checker.read``.

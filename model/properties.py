@@ -50,7 +50,7 @@ NO_FAULT_HANGS = Property(
     "no-fault-hangs",
     "In post-copy, a page that the destination lacks is on its way or still dirty at the source, which answers a fault.",
     "always",
-    lambda s, page: implies((s.phase == Phase.POSTCOPY) & ~page.received & ~page.in_flight, page.dirty),
+    lambda s, page: implies((s.phase == Phase.POSTCOPY) & (~page.received | page.unmapped) & ~page.in_flight, page.dirty),
 )
 
 POSTCOPY_ENDS = Property(

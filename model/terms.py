@@ -261,6 +261,8 @@ _REBUILD: dict[str, Callable[..., Term]] = {"not": negate, "and": conj, "or": di
 
 def substitute(term: Term, mapping: Mapping[Term, Term], memo: dict[Term, Term] | None = None) -> Term:
     """`term` with variables replaced and constants folded; pass one `memo` for many terms with the same mapping."""
+    if not mapping:
+        return term
     memo = {} if memo is None else memo
     done = memo.get(term)
     if done is None:

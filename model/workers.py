@@ -8,15 +8,16 @@ useful (one core, or this already is such a process) the pieces run one after th
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:  # importing it takes longer than some checks, which tell their progress but have no work for several cores
+    from multiprocessing.connection import Connection
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -29,6 +30,8 @@ def silent(message: str) -> None:
 
 def usable_cores() -> int:
     """How many pieces of work may run at the same time; 1 where forking is not safe or not useful."""
+    import multiprocessing
+
     alone = threading.active_count() == 1 and not multiprocessing.current_process().daemon
     if not alone or "fork" not in multiprocessing.get_all_start_methods():
         return 1
@@ -45,6 +48,8 @@ class Background(Generic[T]):
         self._work = work
         self._process = None
         if usable_cores() > 1:
+            import multiprocessing
+
             context = multiprocessing.get_context("fork")
             self.connection, sender = context.Pipe(duplex=False)
             self._process = context.Process(target=_send_result, args=(work, sender), daemon=True)
@@ -102,6 +107,8 @@ def each(function: Callable[[Item], T], items: Sequence[Item], tell: Callable[[l
             tell([item])
             yield index, function(item)
         return
+    from multiprocessing.connection import Connection, wait
+
     running: dict[Connection, tuple[int, Background[T]]] = {}
     waiting = list(enumerate(items))[::-1]
     try:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from balloonproof.checker import cache, known_systems
+from balloonproof.grammar import loading
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.stored import restore, stored
 from balloonproof.model.systems import SYSTEMS, find_system
@@ -98,3 +101,21 @@ def test_old_versions_are_dropped_and_nothing_else(folder: Path) -> None:
     assert cache.load("x") == [1]
     assert len(list(folder.glob("version-*"))) < 9
     assert (folder / "mine").exists()
+
+
+@pytest.mark.parametrize("name", ["trace", "qemu_log", "ftrace", "qmp_log"])
+def test_the_expressions_of_a_grammar_are_kept_as_they_are(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = loading.load(name).expressions()
+    cache.save(f"expressions-{name}", {"lines": {}})  # of some other program
+    assert loading._expressions(name) == first
+    monkeypatch.setattr(loading, "load", lambda name: pytest.fail("worked out again"))
+    again = loading._expressions(name)
+    assert (again, list(again.lines), list(again.labelled)) == (first, list(first.lines), list(first.labelled))
+
+
+def test_a_check_of_a_short_trace_does_not_wait_for_what_it_does_not_need() -> None:
+    trace = Path(__file__).parent.parent / "traces" / "hand" / "lost_write.reject.trace"
+    unneeded = {"lark", "numba", "z3", "multiprocessing"}
+    code = f"import sys; from balloonproof.checker import check; check({str(trace)!r}); print(sorted({unneeded} & set(sys.modules)))"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() for _ in range(2)]
+    assert runs == ["['lark']", "[]"]

@@ -28,7 +28,8 @@ def test_every_command_in_an_example_exists_with_its_options(name: str) -> None:
     used = commands(TEXTS[name])
     assert used
     for _, command, *words in used:
-        found = cli.commands[command]
+        found = cli.get_command(click.Context(cli), command)
+        assert found is not None
         context = click.Context(found)
         parser = found.make_parser(context)
         options, _, _ = parser.parse_args(list(words))
@@ -56,7 +57,8 @@ def test_the_gitlab_job_reports_what_it_writes() -> None:
 
 
 def test_the_table_of_the_readme_has_every_format() -> None:
-    check = cli.commands["check"]
+    check = cli.get_command(click.Context(cli), "check")
+    assert check is not None
     (formats,) = (item.type.choices for item in check.params if item.name == "output" and isinstance(item.type, click.Choice))
     for name in set(formats) - {"text"}:
         assert f"--format {name}" in TEXTS["README.md"]

@@ -9,8 +9,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
-from exactness import EXACT, WRONG, runs_of, verdict_of
+from exactness import EXACT, Compared, all_runs, runs_of, verdict_of
 from small_traces import MOST_EVENTS, Small, small_trace
+from solver_runs import solver_runs
 
 from balloonproof.checker.read import Event, Header, Trace
 from balloonproof.model.explicit import Shape
@@ -23,8 +24,16 @@ SEEDS = range(10_001, 10_061)
 def test_no_safe_trace_is_rejected_and_no_unsafe_one_accepted(seed: int) -> None:
     small = small_trace(seed)
     assert len(small.trace.events) <= MOST_EVENTS + 1  # type: ignore[arg-type]
-    runs = runs_of(small)
-    assert runs == "too many" or (runs, verdict_of(small)) not in WRONG
+    assert not Compared(small.configuration.system.name, runs_of(small), "", verdict_of(small)).wrong
+
+
+@pytest.mark.parametrize("seed", SEEDS[:8])
+def test_the_solver_finds_no_run_that_the_search_has_not(seed: int) -> None:
+    small = small_trace(seed)
+    by_solver = solver_runs(all_runs(small.configuration, small.shape), small.trace, hidden_steps=10)
+    one = Compared(small.configuration.system.name, runs_of(small), by_solver, verdict_of(small))
+    assert not one.contradicted
+    assert not one.wrong
 
 
 def test_a_page_that_was_not_sent_speaks_against_completing() -> None:

@@ -81,6 +81,8 @@ REFUTED = {
     configured("precopy", {}, ["sync-all-address-spaces"]): ("no-page-lost", 16),
     configured("precopy", {}, ["device-write-marks-all-pages"]): ("no-page-lost", 16),
     configured("precopy", {"multifd": "yes"}, ["flush-channels-each-round"]): ("no-page-lost", 20),
+    configured("precopy", {"multifd": "yes"}, ["receipt-is-marked"]): ("no-page-lost", 20),
+    configured("precopy", {"multifd": "yes"}, ["destination-begins-as-zeros"]): ("no-page-lost", 15),
     configured("hinting", {**TCG, "command-id-buffer": "per-round"}, ["reset-tlb-at-sync"]): ("no-page-lost", 15),
     configured("hinting", PER_ROUND, ["fresh-bitmap"]): ("no-page-lost", 18),
     configured("hinting", PER_ROUND, ["final-sync"]): ("no-page-lost", 11),

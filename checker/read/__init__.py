@@ -15,9 +15,11 @@ import os
 from collections.abc import Sequence
 
 from ...grammar import TraceInputError, TraceSyntaxError
+from ...grammar.loading import Store, keep_in
+from .. import cache
 from .events import Event, Expectation, Header, Pages, Source, Trace
+from .files import record_files
 from .native import format_event, read_native, stream_native, write_native, write_native_file
-from .record import read_record, record_files
 from .sources import Kind, lines, recognise
 
 __all__ = [
@@ -32,12 +34,13 @@ __all__ = [
     "format_event",
     "is_native",
     "read_native",
-    "read_record",
     "read_trace",
     "stream_native",
     "write_native",
     "write_native_file",
 ]
+
+keep_in(Store(cache.load, cache.save))
 
 
 def is_native(path: str | os.PathLike[str]) -> bool:
@@ -60,6 +63,8 @@ def read_trace(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]])
         if len(files) == 1 and kinds[0] is Kind.IGNORED:
             next(lines(files[0]), None)  # says so if the file is empty, damaged, or not text
             raise TraceInputError(files[0], "not a trace: expected a native trace, a QEMU trace log, or ftrace text")
+        from .record import read_record  # native traces do without all that reads foreign logs
+
         return read_record(files)
     if len(files) > 1:
         native = files[kinds.index(Kind.NATIVE)]

@@ -11,13 +11,13 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ...grammar import TraceInputError
 from .attempts import Window, add_streams, attempts, destinations_of_attempts
 from .clocks import Alignment, probes_to_log, qmp_to_log, shifted
 from .comparison import read_comparison
 from .events import NO_ARGUMENTS, Event, Header, Source, Trace, merge_ranges
+from .files import record_files
 from .guest import guest_events
 from .guest_addresses import GuestAddresses, guest_addresses
 from .host import SEND_RANK, HostEvents, Placed, dirty_events, log_events, probe_events
@@ -70,18 +70,6 @@ def read_record(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
         where = ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")
         raise TraceInputError(where or "no file", "no QEMU trace, no migration stream and no host probes to read")
     return _build(record)
-
-
-def record_files(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
-    """The files meant by paths: of a directory its own files, sorted by name, without the hidden ones."""
-    several = [paths] if isinstance(paths, str | os.PathLike) else paths
-    files: list[str] = []
-    for path in map(Path, several):
-        if path.is_dir():
-            files += sorted(str(p) for p in path.iterdir() if p.is_file() and not p.name.startswith("."))
-        else:
-            files.append(str(path))
-    return files
 
 
 def _read_file(record: _Record, path: str, kind: Kind) -> None:

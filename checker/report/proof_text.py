@@ -79,12 +79,13 @@ def lane_lines(run: Run, width: int = 110) -> Iterator[str]:
     actors = [actor for actor in Actor if any(item.step.action.actor is actor for item in run.steps)]
     for number, actor in enumerate(actors):
         yield "       " + "│  " * number + actor.value
-    for number, item in enumerate(run.steps, 1):
+    names = [item.step.action.name + (f" {_page(item.step.role)}" if item.step.role else "") for item in run.steps]
+    name_width = max(24, *(len(name) + 1 for name in names))
+    for number, (item, name) in enumerate(zip(run.steps, names, strict=True), 1):
         lanes = "  ".join("●" if item.step.action.actor is actor else "│" for actor in actors)
-        name = item.step.action.name + (f" {_page(item.step.role)}" if item.step.role else "")
-        start = f"  {number:3}  {lanes}  {name:<24}"
+        start = f"  {number:3}  {lanes}  {name:<{name_width}}"
         changes = "; ".join(changes_of(run.explicit, item)) or "nothing that is modelled"
-        blank = " " * 7 + "  ".join("│" for _ in actors) + " " * 26
+        blank = " " * 7 + "  ".join("│" for _ in actors) + " " * (name_width + 2)
         lines = textwrap.wrap(changes, max(30, width - len(start)))
         yield start + lines[0]
         yield from (blank + line for line in lines[1:])

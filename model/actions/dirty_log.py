@@ -38,7 +38,7 @@ def change_content(s: State, page: Page) -> None:
     In post-copy it is the destination's content that changes, which is then the right one by definition; the page must be there to be touched.
     So it must after a lazy restore.  While a background snapshot is taken, a write to a protected page faults and waits until the page was saved.
     """
-    require(implies(s.at_destination, page.received))
+    require(implies(s.at_destination, page.received & ~page.unmapped))
     if s.has("background-snapshot"):
         require(~page.armed)
     if s.has("destructive-hints"):

@@ -65,6 +65,7 @@ def forget_migration(s: State, log_stays_on: Term = FALSE) -> None:
         page.in_flight = False
         page.in_flight_old = False
         page.received = False
+        page.unmapped = False
     s.log_stopped = False
     s.log_left_on = log_stays_on
     forget_request(s)

@@ -72,7 +72,7 @@ def clear_bit(s: State, page: Page) -> None:
     """Sending, 2: clear its bit."""
     require(s.send == Send.ARMED, s.sent_page == page)
     page.dirty = False
-    if s.is_set("multifd", "yes"):
+    if s.is_set("multifd", "yes") and s.setting("zero-page-detection") == "multifd":
         page.in_channel = True
         s.send = Send.IDLE
     else:
@@ -92,6 +92,17 @@ def read_page(s: State, page: Page) -> None:
     page.copied = True
     if s.may_switch_to_postcopy:
         page.received = True
+        page.unmapped = False
+    if s.is_set("multifd", "yes"):  # the migration thread has found it to be zeros; the main channel's receiver writes them in any case
+        page.received = True
+
+
+@action(Actor.MIGRATION, event="multifd.hand-over", source="QEMU ram_save_target_page: ram_save_multifd_page if it is no zero page (70c25c92e6, 9.0)")
+def hand_to_channel(s: State, page: Page) -> None:
+    """Multifd, when the migration thread looks for zero pages itself: this one is none, and a channel will read and send it."""
+    require(s.is_set("zero-page-detection", "legacy"), s.is_set("multifd", "yes"), s.send == Send.CLEARED, s.sent_page == page)
+    page.in_channel = True
+    s.send = Send.IDLE
 
 
 @action(Actor.CHANNEL, event="multifd.read", source="QEMU migration/multifd-nocomp.c: multifd_send_prepare_iovs, zero page detection")
@@ -107,7 +118,18 @@ def channel_deliver(s: State, page: Page) -> None:
     """Multifd: the content that a channel has read reaches the destination."""
     require(page.in_flight)
     page.in_flight = False
+    page.received = True
     page.copied = True
+
+
+@action(Actor.CHANNEL, event="multifd.deliver-zeros", source="QEMU migration/multifd-zero-page.c: multifd_recv_zero_page_process (5ef7e26bdb, 9.1)")
+def channel_deliver_zeros(s: State, page: Page) -> None:
+    """Multifd: what a channel has read is zeros.  The destination writes them only over a page that it has received before: its memory begins as zeros."""
+    require(s.setting("zero-page-detection") == "multifd", page.in_flight)
+    page.in_flight = False
+    reads_zero = ~page.received & s.keeps("destination-begins-as-zeros")
+    page.copied = reads_zero | (page.received & s.keeps("receipt-is-marked"))
+    page.received = True
 
 
 @action(Actor.CHANNEL, event="multifd.deliver-old", source="QEMU migration/multifd.c: nothing orders two channels but a flush")
@@ -115,6 +137,7 @@ def channel_deliver_old(s: State, page: Page) -> None:
     """Multifd: a content that was overwritten since reaches the destination, perhaps after a newer one."""
     require(page.in_flight_old)
     page.in_flight_old = False
+    page.received = True
     page.copied = False
 
 

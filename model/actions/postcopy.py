@@ -19,12 +19,23 @@ def start_postcopy(s: State) -> None:
     for page in s.pages:
         if s.keeps("discard-what-is-dirty"):
             page.received = page.received & ~page.dirty
+            page.unmapped = page.unmapped & ~page.dirty
         page.logged = False
         page.ram_dirty = False
     s.phase = Phase.POSTCOPY
     s.running = True  # also if it was paused (loadvm_postcopy_handle_run: only -S is heeded)
     s.final = False
     s.ran_before = True
+
+
+@action(Actor.DESTINATION, event="migration.leave-zeros", source="QEMU multifd_recv_zero_page_process before 249543d0c0 (10.1)")
+def leave_zeros_unwritten(s: State, page: Page) -> None:
+    """A zero page arrives first of all, in a pre-copy round: its receipt is marked and nothing is written, as it reads as zeros.  But no memory is mapped."""
+    require(not s.keeps("zero-pages-are-written"), s.may_switch_to_postcopy, s.send == Send.CLEARED, s.sent_page == page, ~page.received)
+    s.send = Send.IDLE
+    page.copied = True
+    page.received = True
+    page.unmapped = True
 
 
 @action(Actor.MIGRATION, event="postcopy.send", source="QEMU ram_save_host_page in postcopy, from the background scan or get_queued_page")
@@ -42,6 +53,7 @@ def place(s: State, page: Page) -> None:
     page.damaged = page.damaged | (page.received & page.relied)
     page.in_flight = False
     page.received = True
+    page.unmapped = False
     page.copied = True
 
 

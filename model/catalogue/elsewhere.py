@@ -43,7 +43,6 @@ ELSEWHERE = (
     Elsewhere("I15", "243a9284a9: subsection's name", "a typing error, found when the device was loaded"),
     Elsewhere("I16", "104e70cae7, 4a1e48beca: statistics queue", "leaked elements of a queue that migration does not depend on"),
     Elsewhere("D5", "9b3a31c745: slot changed between sync and clear", "an assertion failed"),
-    Elsewhere("D13", "249543d0c0: multifd zero page", "content classes at the destination are not modelled"),
     Elsewhere("D15", "fb6135807f, 4934a5dd7c: counters, endless loop", "a loop that did not end, and counters"),
     Elsewhere("D16", "9470c5e082: post-copy and virtio-mem", "virtio-mem is not modelled"),
     Elsewhere("R3", "a missed DONE", "pages stay hinted until the next DONE; hinted-pages-come-back holds"),

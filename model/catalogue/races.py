@@ -96,6 +96,16 @@ PRECOPY = (
         "precopy", LOST, "rule of multifd", "multifd_ram_flush_and_sync", "", {"multifd": "yes"}, ("flush-channels-each-round",),
         window=windows.TWO_CHANNELS,
     ),
+    Race(
+        "zeros-not-written",
+        "The destination does not mark what multifd delivers, takes zeros that replace it for the first thing to arrive, and leaves the old content.",
+        "precopy", LOST, "rule of multifd since 9.1", "5ef7e26bdb", "", {"multifd": "yes"}, ("receipt-is-marked",),
+    ),
+    Race(
+        "zeros-over-loaded-memory",
+        "The destination's memory is not all zeros at first (pci_add_option_rom loads a file at realize): zeros that arrive first are not written.",
+        "precopy", LOST, "ours, deduced; since 9.1", "ours: 5ef7e26bdb looks no more", "", {"multifd": "yes"}, ("destination-begins-as-zeros",),
+    ),
 )  # fmt: skip
 
 ACK = {"release-waits-for-ack": "yes"}
@@ -323,6 +333,11 @@ POSTCOPY = (
         "The connection breaks with a page on the wire, whose bit is clear at the source.",
         "postcopy", "no-fault-hangs", "rule of post-copy recovery", "ram_dirty_bitmap_reload", "", {}, ("reload-bitmap-on-recovery",),
         window=windows.ON_THE_WIRE,
+    ),
+    Race(
+        "zeros-not-mapped",
+        "A zero page that arrived before the switch counts as received but was not written: nothing is mapped there, and who touches it waits for ever.",
+        "postcopy", "no-fault-hangs", "while multifd with post-copy was made", "fixed by 249543d0c0 (10.1)", "D13", {}, ("zero-pages-are-written",),
     ),
 )  # fmt: skip
 

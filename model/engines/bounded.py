@@ -66,7 +66,7 @@ class BoundedSearch:
         self.layers: list[list[Any]] = []
         self.selectors: list[Any] = []
         self._layer()
-        self.solver.add(self._at(0, self.now.translate(explicit.initial)))
+        self.solver.add(self.at(0, self.now.translate(explicit.initial)))
 
     def _relation(self) -> Any:
         """The selected step is enabled, and every variable has the value that it leaves."""
@@ -91,12 +91,12 @@ class BoundedSearch:
         self.layers.append([here.variable(name, sort) for name, sort in self.explicit.variables.items()])
         self.solver.add(*(here.in_sort(name, sort) for name, sort in self.explicit.variables.items()))
 
-    def _at(self, depth: int, expression: Any) -> Any:
+    def at(self, depth: int, expression: Any) -> Any:
         """An expression over the variables of one state, about the state after `depth` steps."""
         variables = (self.now.variable(name, sort) for name, sort in self.explicit.variables.items())
         return z3.substitute(expression, *zip(variables, self.layers[depth], strict=True))
 
-    def _extend(self) -> None:
+    def extend(self) -> None:
         """One more step."""
         depth = len(self.selectors)
         self.selectors.append(z3.BitVec(f"step@{depth}", self.selector.size()))
@@ -109,10 +109,10 @@ class BoundedSearch:
     def run_of(self, length: int, goal: Term) -> Run | None:
         """A run of exactly `length` steps from an initial state into `goal`; None if there is none."""
         while len(self.selectors) < length:
-            self._extend()
+            self.extend()
         if len(self.selectors) > length:
             raise ValueError("lengths must not decrease")
-        if self.solver.check(self._at(length, self.now.translate(goal))) != z3.sat:
+        if self.solver.check(self.at(length, self.now.translate(goal))) != z3.sat:
             return None
         model = self.solver.model()
         names = list(self.explicit.variables)

@@ -168,10 +168,13 @@ def check_movement(reachable: Reachable) -> Movement:
 
 
 def impossible_actions(reachable: Reachable) -> list[str]:
-    """Actions that no reachable state enables: with these settings they never happen."""
+    """Actions that no reachable state enables: with these settings they never happen.
+
+    An action of a page is asked for on the observed page: what another page can do is only guessed.
+    """
     possible = set()
     for step in reachable.system.steps:
         name = step.action.name
-        if name not in possible and reachable.first(exists(step.inputs.values(), step.guard)) is not None:
+        if step.role in ("", "own") and name not in possible and reachable.first(exists(step.inputs.values(), step.guard)) is not None:
             possible.add(name)
     return [item.name for item in reachable.system.configuration.system.actions if item.name not in possible]

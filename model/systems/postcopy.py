@@ -20,6 +20,7 @@ from balloonproof.model.properties import (
 from balloonproof.model.systems import balloon, hinting, precopy
 
 ACTIONS = (
+    postcopy.leave_zeros_unwritten,
     postcopy.start_postcopy,
     postcopy.send_in_postcopy,
     postcopy.place,
@@ -34,6 +35,7 @@ GUARDS = (
     Guard("inhibit-in-postcopy", "nothing is discarded at the destination until post-copy has ended (QEMU 371ff5a3f0, 2.5)"),
     Guard("discard-what-is-dirty", "at the switch the destination throws its old copies of dirty pages away (QEMU ram_postcopy_send_discard_bitmap)"),
     Guard("reload-bitmap-on-recovery", "after a broken connection, what was not received is dirty again (QEMU ram_dirty_bitmap_reload)"),
+    Guard("zero-pages-are-written", "a zero page is written at the destination even if nothing was there before (QEMU 249543d0c0, 10.1)"),
     Guard("no-sync-in-postcopy", "the source's log is not read any more after the switch (QEMU 663e6c1df8, 2.5)"),
 )
 

@@ -44,8 +44,10 @@ MORE_ACTIONS = (
     dirty_log.begin_slot_removal,
     dirty_log.delete_slot,
     migration.begin_timed_sync,
+    migration.hand_to_channel,
     migration.channel_read,
     migration.channel_deliver,
+    migration.channel_deliver_zeros,
     migration.channel_deliver_old,
 )
 """Steps whose order does not depend on what other systems add: they are decided here, once."""
@@ -69,6 +71,11 @@ MID_ROUND_SYNC = Setting(
 MORE_SETTINGS = (
     MID_ROUND_SYNC,
     Setting("multifd", ("no", "yes"), "pages are handed to channels, which read them later and in any order (QEMU migration/multifd.c)"),
+    Setting(
+        "zero-page-detection",
+        ("multifd", "legacy"),
+        "with multifd, zero pages are found by the channel that reads the page, or by the migration thread, which sends them itself (QEMU 70c25c92e6, 9.0)",
+    ),
     Setting(
         "memslot-removal",
         ("none", "vcpus-run", "vcpus-paused"),
@@ -94,6 +101,8 @@ MORE_GUARDS = (
     Guard("sync-all-address-spaces", "the log of every address space is fetched (QEMU 9c1f8f4493, 2.8)"),
     Guard("device-write-marks-all-pages", "a device's write marks every page that it touches (QEMU 6886867e98, 2.1)"),
     Guard("flush-channels-each-round", "multifd: the channels are empty before a page can be handed out again (QEMU multifd_ram_flush_and_sync)"),
+    Guard("receipt-is-marked", "multifd: the destination marks what it has received, so that zeros replace it (QEMU 5ef7e26bdb, 9.1)"),
+    Guard("destination-begins-as-zeros", "multifd: the destination's memory is all zeros before anything was received (assumed since QEMU 5ef7e26bdb, 9.1)"),
 )
 
 PRECOPY = System(
