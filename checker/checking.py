@@ -44,13 +44,19 @@ def check_paths(
     started = time.perf_counter()
     progress("reading")
     trace, configuration = open_trace(paths, system, settings, without, hide)
+    report = check_opened(trace, configuration, progress)
+    report.seconds = time.perf_counter() - started
+    report.name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(os.fspath(path) for path in paths)
+    return report
+
+
+def check_opened(trace: Trace, configuration: Configuration, progress: Progress = silent) -> Report:
+    """Check a trace that was read already; a reject that rests on an estimated clock is not one.  TraceSyntaxError as `check_trace`."""
     report = check_trace(trace, configuration, progress)
     if report.verdict == REJECT and guest_clock_decides(report):
         report = _without_guest_clock(trace, configuration, report, progress)
     if report.verdict == REJECT and trace.estimated:
         report = _without(trace, trace.estimated, configuration, "the fitted clock of host probes", progress)
-    report.seconds = time.perf_counter() - started
-    report.name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(os.fspath(path) for path in paths)
     return report
 
 
