@@ -37,8 +37,8 @@ def main(names: list[str]) -> int:
         result = mutate(system.configure(dict(system.safe)), tests)
         row = zip(COLUMNS, figures(result), strict=True)
         print(f"{result.configuration!s:50}" + "".join(f"{value:>{len(name) + 2}}" for name, value in row) + f"{time.perf_counter() - started:>9.0f}")
-        for mutant, _ in result.survivors:
-            print(f"    {mutant.part.place}: {mutant}", flush=True)
+        for mutant, outcome in result.survivors:
+            print(f"    {mutant.part.place}: {mutant}: told by {outcome.told_by}", flush=True)
         survive += len(result.survivors)
     return min(survive, 1)
 

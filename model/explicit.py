@@ -280,7 +280,7 @@ class Explicit:
     @cached_property
     def constants(self) -> dict[Term, Term]:
         """The variables that never change, and their values."""
-        known = {name: const(value, self.declared[name]) for name, value in self._first_values.items() if value is not None}
+        known = {name: const(value, self.declared[name]) for name, value in self.first_values.items() if value is not None}
         return constants_of(self._all_steps, known)
 
     @cached_property
@@ -326,7 +326,8 @@ class Explicit:
         return tuple(step for step in steps if step.guard is not FALSE)
 
     @cached_property
-    def _first_values(self) -> dict[str, int | None]:
+    def first_values(self) -> dict[str, int | None]:
+        """The initial value of everything that is declared; None where any value will do."""
         values: dict[str, int | None] = dict.fromkeys(self.declared, 0)
         for name, item in self._fields.items():
             values[name] = None if item.initial is None else as_term(item.initial, item.sort).value
@@ -336,7 +337,7 @@ class Explicit:
     @cached_property
     def initial_values(self) -> dict[str, int | None]:
         """The initial value of each variable; None where any value will do."""
-        return {name: self._first_values[name] for name in self.variables}
+        return {name: self.first_values[name] for name in self.variables}
 
     @cached_property
     def initial(self) -> Term:

@@ -205,6 +205,7 @@ def test_the_report_counts_and_names_them() -> None:
     assert small().survivors
     for mutant, _ in small().survivors:
         assert f"{mutant.part.place}: {mutant}" in text
+    assert "      told by pause, pause (only in the mutant)" in text
     found = json.loads(json.dumps(mutation_json(small())))
     jsonschema.validate(found, json.loads(SCHEMA.read_text()))
     assert (found["format"], found["version"]) == ("balloonproof mutate", 2)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balloonproof.model.engines.page_progress import ReachablePages, check_page_progress, explore_pages
+from balloonproof.model.engines.page_progress import ALONE, ReachablePages, check_page_progress, explore_pages
 from balloonproof.model.engines.progress import ProgressCheck, check_progress
 from balloonproof.model.engines.reachability import contains, explore
 from balloonproof.model.explicit import Explicit, Shape
@@ -20,7 +20,6 @@ from balloonproof.model.one_page import OnePage
 from balloonproof.model.simulate import Simulator
 from balloonproof.model.systems import find_system
 
-ALONE = Shape((0,), slots=3, ids=5)
 PEERS = Shape((0, 0), slots=3, ids=5)
 STRANGERS = Shape((0, 1), slots=3, ids=5)
 ACKS = (("release-waits-for-ack", "yes"),)

@@ -16,8 +16,9 @@ from balloonproof.checker.report.vacuity import idle_everywhere, vacuity_json, v
 from balloonproof.model.actions import dirty_log, guest, management
 from balloonproof.model.engines.mutants import MutatedOnePage, mutants
 from balloonproof.model.engines.mutation import takes_same_steps
+from balloonproof.model.engines.page_progress import ALONE
 from balloonproof.model.engines.reachability import explore
-from balloonproof.model.engines.vacuity import ALONE, Change, Item, Vacuity, changes_of, deciding, vacuity
+from balloonproof.model.engines.vacuity import Change, Item, Vacuity, changes_of, deciding, vacuity
 from balloonproof.model.explicit import Explicit
 from balloonproof.model.language import Property
 from balloonproof.model.one_page import OnePage

@@ -22,7 +22,9 @@ def mutation_lines(result: MutationResult, verbose: bool = False) -> Iterator[st
     yield f"  traces      {tested} more give a trace another verdict than the one that stands in it"
     yield f"  equivalent  {equivalent} more cannot be told from the model: the same steps, the same properties, whatever comes"
     yield f"  survive     {len(result.survivors)}"
-    yield from (f"    {mutant.part.place}: {mutant}" for mutant, _ in result.survivors)
+    for mutant, outcome in result.survivors:
+        yield f"    {mutant.part.place}: {mutant}"
+        yield f"      told by {outcome.told_by or 'no run of one page that was found'}"
     if verbose:
         yield "  Every mutant:"
         yield from (f"    {mutant.part.place}: {mutant}: {in_words(outcome)}" for mutant, outcome in result.outcomes)
@@ -62,6 +64,7 @@ def mutation_json(result: MutationResult) -> dict[str, Any]:
                 "trace": outcome.test,
                 "premise_fails": outcome.premise_fails,
                 "equivalent": outcome.equivalent,
+                "told_by": {"steps": list(outcome.told_by.steps), "what": outcome.told_by.what} if outcome.told_by else None,
             }
             for mutant, outcome in result.outcomes
         ],

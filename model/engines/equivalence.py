@@ -49,14 +49,14 @@ class _Graph:
     def refine(self) -> int:
         """Tell states apart by where their steps lead; how many classes there were before."""
         known, numbers = np.unique(self.classes, return_inverse=True)
-        refined = _mixed(self.classes)
+        refined = mixed(self.classes)
         for item in self.edges:
             if item.functional:
-                refined[item.sources] += _mixed(self.classes[item.targets] ^ item.label)
+                refined[item.sources] += mixed(self.classes[item.targets] ^ item.label)
             elif len(item.sources):  # several ways to one class count once
                 pairs = sorted_unique(item.sources * len(known) + numbers[item.targets])
                 sources, first = np.unique(pairs // len(known), return_index=True)
-                refined[sources] += np.add.reduceat(_mixed(known[pairs % len(known)] ^ item.label), first)
+                refined[sources] += np.add.reduceat(mixed(known[pairs % len(known)] ^ item.label), first)
         self.classes = refined
         return len(known)
 
@@ -73,7 +73,7 @@ def are_equivalent(one: Searched, other: Searched) -> bool:
 def told_apart_after(one: Searched, other: Searched) -> int | None:
     """How many steps it takes to tell the systems apart, as long as either may choose the next; None if nothing ever does."""
     names = dict.fromkeys(step.name for item in (one, other) for step in item.system.steps)
-    labels = {name: _mixed(np.array([number], dtype=np.uint64))[0] for number, name in enumerate(names)}
+    labels = {name: mixed(np.array([number], dtype=np.uint64))[0] for number, name in enumerate(names)}
     graphs = [_graph(item, labels) for item in (one, other)]
     steps, counts = 0, [0, 0]
     while graphs[0].beginnings() == graphs[1].beginnings():
@@ -104,8 +104,8 @@ def _judged(searched: Searched) -> Classes:
     return classes
 
 
-def _mixed(values: Classes) -> Classes:
-    """A hash of each value (splitmix64)."""
+def mixed(values: Classes) -> Classes:
+    """A hash of each value (splitmix64), another for each."""
     values = (values + np.uint64(1)) * _MULTIPLIER
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

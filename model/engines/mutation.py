@@ -22,6 +22,7 @@ from balloonproof.model.engines.mutants import Mutant, MutatedExplicit, MutatedO
 from balloonproof.model.engines.premise import explicit_instance, project, step_claim, well_formed
 from balloonproof.model.engines.progress import check_progress
 from balloonproof.model.engines.reachability import Reachable, States, explore, holds
+from balloonproof.model.engines.telling import Telling, telling_run
 from balloonproof.model.language import Configuration, Step
 from balloonproof.model.one_page import OTHERS, OnePage
 from balloonproof.model.terms import disj, exists
@@ -37,7 +38,7 @@ class Outcome:
 
     A later question is asked only if the earlier ones did not catch it.  `same` means that it takes the model's own steps in every state that the model
     reaches; `equivalent`, that it reaches other states, and no run can tell them from the model's (`equivalence`); `premise_fails`, that its one-page
-    reading does not stand for its pages.
+    reading does not stand for its pages.  Of what nothing notices, `told_by` is a shortest run of one page that would tell.
     """
 
     violated: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class Outcome:
     premise_fails: bool = False
     same: bool = False
     equivalent: bool = False
+    told_by: Telling | None = None
 
     @property
     def caught(self) -> bool:
@@ -96,7 +98,9 @@ class Judge:
             return Outcome(test=failed)
         if are_equivalent(self.reachable, reachable):
             return Outcome(equivalent=True)
-        return Outcome(premise_fails=_premise_fails(system))
+        if _premise_fails(system):
+            return Outcome(premise_fails=True)
+        return Outcome(told_by=telling_run(self.one.configuration, mutant))
 
 
 def takes_same_steps(system: MutatedOnePage, states: States) -> bool:

@@ -18,9 +18,12 @@ import numpy as np
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
 from balloonproof.model.engines.progress import ProgressCheck, in_words, is_fair, stuck_states
 from balloonproof.model.engines.reachability import Searched, States, holds, levels, sorted_unique
-from balloonproof.model.explicit import Explicit
+from balloonproof.model.explicit import Explicit, Shape
 from balloonproof.model.language import Property
 from balloonproof.model.terms import Term, const, disj, equal
+
+ALONE = Shape((0,), slots=3, ids=5)
+"""One page with room for a few messages: small enough for exact search of every system."""
 
 IDS_LEFT = 1
 """The command ids that a state must have left to be asked for a way on: a migration that is started again needs one."""

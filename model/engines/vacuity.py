@@ -20,16 +20,13 @@ from functools import reduce
 from balloonproof.model.engines.bounded import BoundedSearch
 from balloonproof.model.engines.equivalence import told_apart_after
 from balloonproof.model.engines.mutants import Part, RecordedExplicit
-from balloonproof.model.engines.page_progress import ReachablePages, explore_pages
+from balloonproof.model.engines.page_progress import ALONE, ReachablePages, explore_pages
 from balloonproof.model.engines.reachability import explore
 from balloonproof.model.explicit import Explicit, Shape
 from balloonproof.model.language import Configuration
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.terms import FALSE, TRUE, Term, conj, disj, negate, substitute
 from balloonproof.model.workers import Progress, each, silent
-
-ALONE = Shape((0,), slots=3, ids=5)
-"""One real page: most is to be seen there."""
 
 BESIDE = (Shape((0, 0), slots=3, ids=5, host_pages=(0, 0)), Shape((0, 1), slots=3, ids=5))
 """Two pages, in one host page and in two chunks."""

@@ -1,0 +1,143 @@
+"""A shortest run that tells a mutant from the model, for whoever wants to write the test that is missing.
+
+Model and mutant take the same steps side by side, on one real page with the real queue and counted ids, until one of them can take a step that the other
+cannot, or violates a property that the other does not.  A step of an explicit instance has one outcome, so all there is to follow is pairs of states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
+from balloonproof.model.engines.equivalence import mixed
+from balloonproof.model.engines.mutants import Mutant, MutatedExplicit
+from balloonproof.model.engines.page_progress import ALONE
+from balloonproof.model.engines.reachability import States, holds
+from balloonproof.model.explicit import Explicit
+from balloonproof.model.language import Configuration, Step, constants_of, restricted
+from balloonproof.model.terms import FALSE, Term, const, negate, substitute, variable
+
+LONGEST = 40
+MOST = 2_000_000
+"""Steps of a run, and pairs of states, beyond which it is given up."""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """The steps of a run, and what tells at its end: the last step is possible `only in` one of the two, or a property is violated only there."""
+
+    steps: tuple[str, ...]
+    what: str
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.steps)} ({self.what})"
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    """Pairs of states that the same steps lead to; each came by a step (its number) from a pair of the level before it."""
+
+    model: States
+    mutant: States
+    before: NDArray[np.intp]
+    step: NDArray[np.intp]
+
+
+class _SideBySide:
+    """Both systems over the variables that change in either."""
+
+    def __init__(self, configuration: Configuration, mutant: Mutant) -> None:
+        explicit = Explicit(configuration, ALONE)
+        own = [step for item in configuration.system.actions for step in explicit.steps_of(item)]
+        mutated = MutatedExplicit(configuration, ALONE, mutant=mutant).steps_of(mutant.action)
+        other = [step for step in own if step.action is not mutant.action] + mutated
+        first = {name: const(value, explicit.declared[name]) for name, value in explicit.first_values.items() if value is not None}
+        constants = constants_of(own + other, first)
+        fixed = {term.name for term in constants}
+        self.layout = Layout.of({name: sort for name, sort in explicit.declared.items() if name not in fixed})
+        self.first = [(name, explicit.first_values[name]) for name in self.layout.sorts]
+        self.moves = [self._moves(steps, constants) for steps in (own, other)]
+        self.names = list(dict.fromkeys([*self.moves[0], *self.moves[1]]))
+        state = explicit.state({name: variable(name, sort) for name, sort in explicit.declared.items()})
+        always = [item for item in configuration.system.properties if item.kind == "always"]
+        self.violated = {item.name: compile_predicate(substitute(negate(item.holds(state, state.pages[0])), constants), self.layout) for item in always}
+
+    def _moves(self, steps: Sequence[Step], constants: Mapping[Term, Term]) -> dict[str, Move]:
+        taken = [step for step in (restricted(step, constants) for step in steps) if step.guard is not FALSE]
+        return {move.name: move for move in compile_steps(taken, self.layout, keep_idle=True)}
+
+    def initial(self) -> _Level:
+        states = np.zeros(1, dtype=np.int64)
+        for name, value in self.first:
+            values = range(self.layout.sorts[name].size) if value is None else [value]
+            states = np.concatenate([states | (item << self.layout.offsets[name]) for item in values])
+        return _Level(states, states, *[np.zeros(len(states), dtype=np.intp)] * 2)
+
+    def difference(self, level: _Level) -> tuple[int, str, str] | None:
+        """A pair of this level that is told apart: its position, the step that only one can take (if that is how), and what tells."""
+        for name, bad in self.violated.items():
+            one, other = holds(bad, level.model), holds(bad, level.mutant)
+            for position in np.flatnonzero(one != other)[:1]:
+                return int(position), "", f"violates {name} only in the {'model' if one[position] else 'mutant'}"
+        for name in self.names:
+            one, other = self._enabled(0, name, level.model), self._enabled(1, name, level.mutant)
+            for position in np.flatnonzero(one != other)[:1]:
+                return int(position), name, f"only in the {'model' if one[position] else 'mutant'}"
+        return None
+
+    def _enabled(self, which: int, name: str, states: States) -> NDArray[np.bool_]:
+        move = self.moves[which].get(name)
+        return holds(move.enabled, states) if move else np.zeros(len(states), dtype=bool)
+
+    def after(self, level: _Level) -> _Level:
+        """What all steps lead to; both can take the same ones.  Nothing is asked for beyond a violation."""
+        sound = np.ones(len(level.model), dtype=bool)
+        for bad in self.violated.values():
+            sound &= ~holds(bad, level.model)
+        parts = []
+        for number, name in enumerate(self.names):
+            before = np.flatnonzero(self._enabled(0, name, level.model) & sound)
+            if len(before):
+                one, other = (np.broadcast_to(moves[name].after(states[before]), before.shape) for moves, states in self._sides(level))
+                parts.append(_Level(one, other, before, np.full(len(before), number)))
+        return _Level(*(np.concatenate([getattr(part, item.name) for part in parts]) for item in fields(_Level))) if parts else _Level(*[_NONE] * 4)
+
+    def _sides(self, level: _Level) -> Iterator[tuple[dict[str, Move], States]]:
+        return zip(self.moves, (level.model, level.mutant), strict=True)
+
+
+_NONE = np.zeros(0, dtype=np.int64)
+
+
+def telling_run(configuration: Configuration, mutant: Mutant) -> Telling | None:
+    """A shortest run that tells them apart; None if there is none, or none was found within the bounds."""
+    both = _SideBySide(configuration, mutant)
+    levels = [both.initial()]
+    seen = np.sort(_keys(levels[0]))
+    while len(levels) <= LONGEST and len(seen) <= MOST and len(levels[-1].model):
+        if found := both.difference(levels[-1]):
+            position, last, what = found
+            return Telling((*_path(both.names, levels, position), *([last] if last else [])), what)
+        level = both.after(levels[-1])
+        keys, first = np.unique(_keys(level), return_index=True)
+        new = first[~np.isin(keys, seen, assume_unique=True)]
+        seen = np.union1d(seen, keys)
+        levels.append(_Level(*(getattr(level, item.name)[new] for item in fields(_Level))))
+    return None
+
+
+def _keys(level: _Level) -> NDArray[np.uint64]:
+    """A number for each pair, by which it is known again; two pairs have the same by the chance of a hash."""
+    return mixed(mixed(level.model.astype(np.uint64)) ^ level.mutant.astype(np.uint64))
+
+
+def _path(names: Sequence[str], levels: Sequence[_Level], position: int) -> list[str]:
+    path: list[str] = []
+    for level in reversed(levels[1:]):
+        path.append(names[level.step[position]])
+        position = int(level.before[position])
+    return path[::-1]
