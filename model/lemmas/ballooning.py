@@ -27,7 +27,8 @@ def deflate_request_keeps_the_page(s: State, page: Page) -> Term:
 @lemma
 def recorded_page_is_out_of_use(s: State, page: Page) -> Term:
     """What the device has on record as ballooned is in the balloon, or on its way out with a request that will end the record."""
-    if not keeps_record(s):
+    of_pages_in_hand = s.is_set("ballooned-record", "across-elements") and s.is_set("host-page-size", "same")  # then the record adds nothing
+    if not keeps_record(s) or of_pages_in_hand:
         return TRUE
     return implies(page.recorded, (page.owner == Owner.BALLOONED) | ((page.owner == Owner.DEFLATING) & page.deflate_queued))
 

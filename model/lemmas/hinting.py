@@ -36,11 +36,11 @@ def hinting_is_done_when_the_vm_stops(s: State, page: Page) -> Term:
 
 @lemma
 def nothing_is_held_before_the_first_request(s: State, page: Page) -> Term:
-    """While no migration runs, hinting is done; before the first migration nobody has asked for hints and no page is held."""
-    if not s.hints_enabled:
+    """While no migration runs, hinting is done; before the first that asks for hints nobody has asked for any, and no page is held."""
+    if not s.has("hinting"):
         return TRUE
     never = (s.hinting == Hinting.STOP) & (s.received == s.stop_id) & ~s.in_round & (page.owner != Owner.HINTED)
-    return implies(s.phase == Phase.NONE, (s.hinting == Hinting.DONE) | never)
+    return implies(s.phase == Phase.NONE, (s.hinting == Hinting.DONE) | never) if s.hints_enabled else never
 
 
 @lemma

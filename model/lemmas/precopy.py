@@ -39,9 +39,10 @@ def marked(s: State, page: Page) -> Term:
 
 
 def on_record(s: State, page: Page) -> Term:
-    """The next sync finds that the page changed, or it is known to be dirty already."""
+    """The next sync finds that the page changed, or it is known to be dirty already; or a request that will mark it is taken before the last sync."""
     collected = page.fetched if s.is_set("dirty-log", "ring") else FALSE
-    return page.dirty | marked(s, page) | page.logged | collected
+    announced = page.deflate_queued if s.is_set("deflate-marks-dirty", "yes") and s.is_set("drain-at-stop", "yes") else FALSE
+    return page.dirty | marked(s, page) | page.logged | collected | announced
 
 
 # ------------------------------------------------------------------------------------------------------------------ order
@@ -94,8 +95,8 @@ def arms_before_it_clears(s: State, page: Page) -> Term:
 
 @lemma
 def ring_is_never_allocated(s: State, page: Page) -> Term:
-    """The page of the used ring belongs to the driver, so nobody else ever has it from the allocator."""
-    return implies(page.holds_ring, page.owner == Owner.FREE)
+    """The page of the used ring belongs to the driver, so nobody else ever has it from the allocator, or gives it back."""
+    return implies(page.holds_ring, (page.owner == Owner.FREE) & ~page.deflate_queued)
 
 
 @lemma
@@ -167,6 +168,8 @@ def going_slot_is_merged(s: State, page: Page) -> Term:
 @lemma
 def channels_are_empty_at_the_end(s: State, page: Page) -> Term:
     """Multifd: no migration completes before the channels have delivered everything."""
+    if s.may_switch_to_postcopy:  # the wire of post-copy is another
+        return TRUE
     return implies(is_in_channels(page), sending_goes_on(s) | (s.phase == Phase.CLEANUP))
 
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from balloonproof.model.actions import balloon_skip, device_reset
 from balloonproof.model.language import Guard, Setting, System
+from balloonproof.model.lemmas import balloon_skip as lemmas
 from balloonproof.model.properties import BIT_SKIPS_PAGE, HOST_KEEPS_CONTENT, MIGRATION_CAN_COMPLETE, MIGRATION_COMPLETES, NO_PAGE_LOST
 from balloonproof.model.systems import balloon, free_page_bitmap
 
@@ -70,4 +71,5 @@ BALLOON_SKIP = System(
     free_page_bitmap.LOG_SETTINGS + balloon.SETTINGS + SETTINGS,
     free_page_bitmap.LOG_GUARDS + GUARDS,
     (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, BIT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE),
+    lemmas=lemmas.SKIP_LEMMAS,
 )

@@ -18,6 +18,7 @@ Settings with one value are fixed here, because the systems by themselves have d
 from __future__ import annotations
 
 from balloonproof.model.language import Setting, System
+from balloonproof.model.lemmas import combined as lemmas
 from balloonproof.model.properties import (
     BIT_SKIPS_PAGE,
     BOTH_SKIP_PAGE,
@@ -60,4 +61,5 @@ COMBINED = System(
     free_page_bitmap.LOG_SETTINGS + LIST_SETTINGS + BALLOON_SETTINGS + (SETS,),
     free_page_bitmap.LOG_GUARDS + free_page_bitmap.GUARDS + balloon_skip.GUARDS,
     (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, LIST_SKIPS_PAGE, BIT_SKIPS_PAGE, BOTH_SKIP_PAGE, MIGRATION_CAN_COMPLETE),
+    lemmas=lemmas.LEMMAS,
 )

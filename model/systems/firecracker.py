@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from balloonproof.model.actions import destructive_hints, management, paused_snapshot
 from balloonproof.model.language import Guard, Setting, System
+from balloonproof.model.lemmas import firecracker as lemmas
 from balloonproof.model.properties import (
     DISCARDED_READS_ZEROS,
     HINT_DISCARDS_PAGE,
@@ -80,4 +81,5 @@ FIRECRACKER = System(
     GUARDS,
     (HOST_KEEPS_CONTENT, DISCARDED_READS_ZEROS, HINT_DISCARDS_PAGE, PAGE_IN_USE_IS_SAVED, SNAPSHOT_CAN_FINISH, HINTED_PAGES_RETURN),
     safe=(("release-waits-for-ack", "yes"),),
+    lemmas=lemmas.LEMMAS,
 )

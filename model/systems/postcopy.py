@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from balloonproof.model.actions import device_reset, postcopy
 from balloonproof.model.language import Guard, System
+from balloonproof.model.lemmas import postcopy as lemmas
 from balloonproof.model.properties import (
     DESTINATION_IS_RIGHT,
     HINTED_PAGES_RELEASED,
@@ -47,4 +48,5 @@ POSTCOPY = System(
     precopy.SETTINGS + balloon.SETTINGS + hinting.SETTINGS,
     precopy.GUARDS + balloon.GUARDS + hinting.GUARDS + GUARDS,
     (NO_PAGE_LOST, DESTINATION_IS_RIGHT, NO_FAULT_HANGS, HOST_KEEPS_CONTENT, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, POSTCOPY_ENDS),
+    lemmas=lemmas.LEMMAS,
 )

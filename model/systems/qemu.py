@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from balloonproof.model.actions import device_reset, migration
 from balloonproof.model.language import Setting, System
+from balloonproof.model.lemmas import qemu as lemmas
 from balloonproof.model.properties import (
     DESTINATION_IS_RIGHT,
     HINT_SKIPS_PAGE,
@@ -53,4 +54,5 @@ QEMU = System(
         MIGRATION_CAN_COMPLETE,
     ),
     safe=(("release-waits-for-ack", "yes"),),
+    lemmas=lemmas.LEMMAS,
 )

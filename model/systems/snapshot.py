@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from balloonproof.model.actions import background_snapshot, guest
 from balloonproof.model.language import Guard, System
+from balloonproof.model.lemmas import snapshot as lemmas
 from balloonproof.model.properties import (
     HOST_KEEPS_CONTENT,
     SAVER_NEVER_WAITS,
@@ -65,4 +66,5 @@ SNAPSHOT = System(
     balloon.SETTINGS,
     balloon.GUARDS + GUARDS,
     (HOST_KEEPS_CONTENT, SNAPSHOT_IS_RIGHT, SAVER_NEVER_WAITS, SNAPSHOT_KEEPS_OLD_CONTENT, SNAPSHOT_CAN_FINISH, WRITES_GO_ON),
+    lemmas=lemmas.LEMMAS,
 )
