@@ -11,8 +11,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from balloonproof.checker.report.written_lemmas import lemma_lines, lemmas_json
-from balloonproof.model.engines.lemmas import check_lemmas, prove_by_lemmas
+from balloonproof.checker.report.written_lemmas import lemma_check_lines, lemma_lines, lemmas_json
+from balloonproof.model.engines.lemmas import check_lemma, check_lemmas, prove_by_lemmas
 from balloonproof.model.engines.reachability import explore
 from balloonproof.model.language import Configuration, Property, lemma
 from balloonproof.model.one_page import OnePage
@@ -113,6 +113,61 @@ def test_the_command_line_shows_the_argument() -> None:
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.startswith("precopy: proved by the lemmas written in the model")
     assert all(item.name in result.stdout for item in prove_by_lemmas(PRECOPY.configure()).lemmas)
+
+
+# ------------------------------------------------------------------------------------------------------------- one lemma
+
+
+def test_a_lemma_that_needs_no_other_is_inductive() -> None:
+    result = check_lemma(PRECOPY.configure(), "switching-over-stops-the-vm")
+    assert (result.verdict, result.alone, result.together) == ("inductive", (), ())
+
+
+def test_a_lemma_that_needs_others_says_what_it_lacks_without_them() -> None:
+    result = check_lemma(PRECOPY.configure(), "last-sync-finds-all")
+    assert (result.verdict, result.together) == ("preserved", ())
+    assert result.alone
+    assert not any(item.reachable for item in result.alone)
+    text = " ".join(" ".join(lemma_check_lines(result)).split())
+    assert "not by itself" in text
+    assert "a state that is unreachable" in text
+
+
+def test_a_lemma_is_checked_even_where_the_rest_is_too_weak() -> None:
+    weak = replace(PRECOPY, lemmas=tuple(item for item in PRECOPY.lemmas if item.name != "change-is-on-record")).configure()
+    assert check_lemma(weak, "switching-over-stops-the-vm").verdict == "inductive"
+    result = check_lemma(weak, "last-sync-finds-all")
+    assert result.verdict == "undecided"
+    assert "needs another one" in " ".join(" ".join(lemma_check_lines(result)).split())
+
+
+def test_a_false_lemma_is_refuted() -> None:
+    wrong = replace(PRECOPY, lemmas=(*PRECOPY.lemmas, NEVER_DIRTY)).configure()
+    assert check_lemma(wrong, NEVER_DIRTY.name).verdict == "refuted"
+
+
+def run_prove(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "balloonproof.checker", "prove", "precopy", *words], capture_output=True, text=True, check=False)
+
+
+def test_the_command_line_checks_one_lemma() -> None:
+    result = run_prove("--route", "lemmas", "--lemma", "one-page-is-sent", "--format", "json")
+    assert (result.returncode, result.stderr) == (0, "")
+    document = json.loads(result.stdout)
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
+    assert document["results"][0]["lemma"]["name"] == "one-page-is-sent"
+
+
+def test_a_misspelt_lemma_gets_a_suggestion() -> None:
+    result = run_prove("--route", "lemmas", "--lemma", "last-sync-find-all")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "unknown lemma of precopy 'last-sync-find-all': did you mean 'last-sync-finds-all'?" in result.stderr
+
+
+def test_one_lemma_belongs_to_the_route_of_lemmas() -> None:
+    result = run_prove("--lemma", "last-sync-finds-all")
+    assert result.returncode == 2
+    assert "--lemma goes with --route lemmas" in result.stderr
 
 
 def test_a_lemma_must_say_what_it_says() -> None:

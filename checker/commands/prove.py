@@ -35,12 +35,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="How: exact search and learned lemmas, the lemmas written in the model, or Horn clauses solved by Spacer.",
 )
+@click.option("--lemma", metavar="NAME", help="With --route lemmas: only whether each step preserves this lemma, alone and with the others.")
 @click.option("--seconds", type=click.FloatRange(min=0.001), default=120.0, show_default=True, help="How long Spacer may take for one system.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the counterexample as a native trace.")
 @click.option("--certificate", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write the proofs' obligations as SMT-LIB 2 files.")
 def prove(
     names: tuple[str, ...], settings: tuple[str, ...], without: tuple[str, ...], claims: tuple[str, ...], output: str, verbose: bool,
-    everything: bool, all_settings: bool, necessity: bool, vacuity: bool, route: str, seconds: float, trace: Path | None, certificate: Path | None,
+    everything: bool, all_settings: bool, necessity: bool, vacuity: bool, route: str, lemma: str | None,
+    seconds: float, trace: Path | None, certificate: Path | None,
 ) -> None:  # fmt: skip
     """Prove systems safe, or find their shortest counterexamples.
 
@@ -60,6 +62,8 @@ def prove(
         raise click.UsageError(f"--certificate and {modes[0]} exclude each other")
     if route != "search" and (modes or trace or certificate):
         raise click.UsageError(f"--route {route} only gives verdicts: leave out --all, --all-settings, --necessity, --vacuity, --trace and --certificate")
+    if lemma and route != "lemmas":
+        raise click.UsageError("--lemma goes with --route lemmas")
     chosen = settings_of(settings)
     if everything:
         _prove_all(claims, output, certificate)
@@ -74,6 +78,8 @@ def prove(
         _vacuity(configurations, output, verbose)
     elif route == "spacer":
         _by_spacer(configurations, seconds, output, verbose)
+    elif lemma:
+        _one_lemma(configurations, lemma, output, verbose)
     elif route == "lemmas":
         _by_lemmas(configurations, output, verbose)
     else:
@@ -194,6 +200,16 @@ def _by_lemmas(configurations: list[Configuration], output: str, verbose: bool) 
     with progress_line() as say:
         results = [prove_by_lemmas(item, say) for item in configurations]
     _answer(output, lambda: lemmas_json(results), (line for item in results for line in lemma_lines(item, width(), verbose)))
+    sys.exit(worst(item.verdict for item in results))
+
+
+def _one_lemma(configurations: list[Configuration], name: str, output: str, verbose: bool) -> None:
+    from balloonproof.checker.report.written_lemmas import lemma_check_lines, lemma_checks_json
+    from balloonproof.model.engines.lemmas import check_lemma
+
+    with progress_line() as say:
+        results = [check_lemma(item, name, say) for item in configurations]
+    _answer(output, lambda: lemma_checks_json(results), (line for item in results for line in lemma_check_lines(item, width(), verbose)))
     sys.exit(worst(item.verdict for item in results))
 
 

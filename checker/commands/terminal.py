@@ -12,7 +12,11 @@ from pathlib import Path
 
 import click
 
-STATUS = {"proved": 0, "accept": 0, "confirmed": 0, "refuted": 1, "reject": 1, "unconfirmed": 1, "undecided": 3, "inconclusive": 3}
+STATUS = {
+    **dict.fromkeys(("proved", "accept", "confirmed", "inductive", "preserved"), 0),
+    **dict.fromkeys(("refuted", "reject", "unconfirmed"), 1),
+    **dict.fromkeys(("undecided", "inconclusive"), 3),
+}
 
 FORMAT = click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report.")
 SET = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change a setting; may be repeated.")

@@ -20,7 +20,7 @@ from balloonproof.model.engines.reachability import explore
 from balloonproof.model.engines.recheck import RecheckFailed, recheck
 from balloonproof.model.engines.verdict import check_premise
 from balloonproof.model.engines.z3_terms import Z3Terms, value_of
-from balloonproof.model.language import Configuration, Property
+from balloonproof.model.language import Configuration, Property, UnknownName
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.terms import TRUE, Term, conj, const, equal, evaluate, exists, negate, show_value, variable
 from balloonproof.model.workers import Progress, silent
@@ -48,8 +48,11 @@ def _listed(values: dict[str, str]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
-def check_lemmas(configuration: Configuration, lemmas: Sequence[Property]) -> list[CounterexampleToInduction]:
-    """One counterexample to induction for each lemma and step that has one, a reachable one if there is one; none if the lemmas together are inductive."""
+def check_lemmas(configuration: Configuration, lemmas: Sequence[Property], only: str = "") -> list[CounterexampleToInduction]:
+    """One counterexample to induction for each lemma and step that has one, a reachable one if there is one; none if the lemmas together are inductive.
+
+    All of `lemmas` are assumed before a step; with `only`, whether they hold after it is asked of the lemma of that name alone.
+    """
     system, translate = OnePage(configuration), Z3Terms()
     solver = induction_solver(system, translate)
     written = [Lemma(item.name, system.predicate(item)) for item in lemmas]
@@ -69,13 +72,14 @@ def check_lemmas(configuration: Configuration, lemmas: Sequence[Property]) -> li
     inputs = {term.name: term.sort for step in system.steps for term in step.inputs.values()}
     variables = {**system.variables, **inputs}
     reachable = explore(system)
-    for lemma in written:
+    asked = [lemma for lemma in written if only in ("", lemma.name)]
+    for lemma in asked:
         start = ask(lemma, None, translate.translate(system.initial), translate.translate(negate(lemma.term)))
         if start:
             shown = _shown(system, start)
             found.append(CounterexampleToInduction(lemma.name, None, shown, shown, True))
     solver.add(*(translate.translate(lemma.term) for lemma in written))
-    for lemma in written:
+    for lemma in asked:
         for step in system.steps:
             question = broken_by(lemma, step)
             if question is None:
@@ -113,6 +117,39 @@ class LemmaResult:
     obligations: int = 0
     rechecked_by: str = ""
     reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LemmaCheck:
+    """Whether the steps of a configuration preserve one lemma: `alone`, and `together` with all others and what is claimed; what speaks against it.
+
+    `verdict` is inductive (alone), preserved (with the others: no proof of the lemma unless each of them is preserved too), refuted (a reachable state breaks
+    it) or undecided.
+    """
+
+    configuration: Configuration
+    lemma: Property
+    seconds: float
+    alone: tuple[CounterexampleToInduction, ...]
+    together: tuple[CounterexampleToInduction, ...]
+
+    @property
+    def verdict(self) -> str:
+        if any(item.reachable for item in (*self.alone, *self.together)):
+            return "refuted"
+        return "undecided" if self.together else "preserved" if self.alone else "inductive"
+
+
+def check_lemma(configuration: Configuration, name: str, progress: Progress = silent) -> LemmaCheck:
+    """Check one written lemma, or claimed property, of a configuration's system; UnknownName if it has none of that name."""
+    started = time.perf_counter()
+    everything = [item for item in configuration.system.properties if item.kind == "always"] + list(configuration.system.lemmas)
+    found = next((item for item in everything if item.name == name), None)
+    if found is None:
+        raise UnknownName(f"lemma of {configuration.system.name}", name, [item.name for item in everything])
+    progress(f"{configuration}: does each step preserve {name}?")
+    alone, together = check_lemmas(configuration, [found]), check_lemmas(configuration, everything, only=name)
+    return LemmaCheck(configuration, found, time.perf_counter() - started, tuple(alone), tuple(together))
 
 
 def prove_by_lemmas(configuration: Configuration, progress: Progress = silent) -> LemmaResult:
