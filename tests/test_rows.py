@@ -49,6 +49,21 @@ def test_columns_are_added_as_rows_are(first: list[Row], more: list[Row]) -> Non
     assert found == first + more
 
 
+@given(st.lists(st.builds(Row, st.integers(0, 9), st.sampled_from("ab"), st.integers(0, 9)), max_size=40), st.slices(40))
+def test_rows_that_do_not_fit_into_memory_are_the_same_sequence(expected: list[Row], part: slice) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("balloonproof.checker.read.rows.BLOCK", 4)
+        found = Rows(Row, "qnQ")
+        for row in expected:
+            found.append(row)
+        at_once = Rows.of(Row, "qnQ", expected)
+        assert found == at_once == expected
+        assert found[part] == at_once[part] == expected[part]
+        assert [found[index] for index in range(-len(expected), len(expected))] == expected * 2
+        interleaved = [row for pair in zip(found, found, strict=True) for row in pair]
+        assert interleaved[::2] == interleaved[1::2] == expected
+
+
 def test_a_row_with_too_large_a_number_is_not_added() -> None:
     found = Rows(Row, "qnQ")
     with pytest.raises(OverflowError):

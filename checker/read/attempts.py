@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from itertools import islice, zip_longest
 
 from ...grammar import TraceInputError
 from .qemu import FLAG_PAGE, Load, QemuLog, Save
@@ -63,21 +64,22 @@ def add_streams(found: dict[int, QemuLog], source: QemuLog | None, streams: Sequ
 
 
 def _compare(stream: Stream, log: QemuLog) -> tuple[bool, str]:
-    sent, loaded = ([(load.block, load.offset, load.flags) for load in side] for side in (stream.loads, log.loads))
-    if sent == loaded:
-        return True, f"{stream.path}: its {len(sent)} pages are those that {log.path} shows, in the same order"
-    first = next((i for i, (a, b) in enumerate(zip(sent, loaded, strict=False)) if a != b), min(len(sent), len(loaded)))
-    return False, f"{stream.path}: {len(sent)} pages, but {log.path} shows {len(loaded)}, another one from page {first + 1} on: the stream is taken"
+    sent, loaded = (((load.block, load.offset, load.flags) for load in side.loads) for side in (stream, log))
+    first = next((i for i, (a, b) in enumerate(zip_longest(sent, loaded)) if a != b), None)
+    if first is None:
+        return True, f"{stream.path}: its {len(stream.loads)} pages are those that {log.path} shows, in the same order"
+    counts = f"{len(stream.loads)} pages, but {log.path} shows {len(log.loads)}"
+    return False, f"{stream.path}: {counts}, another one from page {first + 1} on: the stream is taken"
 
 
 def _by_pages(loads: Sequence[Load], source: QemuLog | None, windows: Sequence[Window]) -> int:
     """The attempt whose pages, as the source saved them, are most like these; the last if none is."""
     if source is None:
         return len(windows) - 1
-    normal = [_page(load) for load in loads if load.flags & FLAG_PAGE][:_COMPARED]
+    normal = [_page(load) for load in islice((load for load in loads if load.flags & FLAG_PAGE), _COMPARED)]
 
     def likeness(window: Window) -> int:
-        saved = [_page(save) for save in source.saves if window[0] <= save.time < window[1]][:_COMPARED]
+        saved = [_page(save) for save in islice((save for save in source.saves if window[0] <= save.time < window[1]), _COMPARED)]
         return sum(i is not None and j is not None for i, j in align(saved, normal))
 
     return max(range(len(windows)), key=lambda index: (likeness(windows[index]), index))

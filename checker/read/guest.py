@@ -15,7 +15,8 @@ from typing import NamedTuple
 from .comparison import HINT_BLOCK
 from .events import NO_ARGUMENTS, NO_FLAGS, Event, Pages, Source
 from .guest_addresses import GuestAddresses
-from .host import GUEST_RANK, HostEvents, Placed
+from .host import GUEST_RANK, HostEvents
+from .ordering import Placed
 from .probes import Probe, ProbeLog
 from .qemu import PAGE_BITS
 from .sends import align

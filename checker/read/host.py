@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from .comparison import HINT_BLOCK
 from .events import NO_ARGUMENTS, NO_FLAGS, Event, Loss, Pages, Source
 from .guest_addresses import GuestAddresses
+from .ordering import InOrder, Placed, disorder
 from .probes import Probe, ProbeLog, set_bits, words
 from .qemu import PAGE_BITS, QemuLog, Step
 
@@ -44,18 +44,13 @@ LOG_RANK, PROBE_RANK, GUEST_RANK, SEND_RANK, SYNC_RANK = range(5)
 """The order of events of the same microsecond. A sync begins after the last send before it."""
 
 
-class Placed(NamedTuple):
-    """An event with its place: absolute time (nanoseconds since the epoch), rank, and the order within a rank."""
-
-    order: tuple[int, int, float]
-    event: Event
-
-
 @dataclass
 class HostEvents:
     """Events of one kind of source, with notes, and the names of which every event is among them."""
 
     placed: list[Placed] = field(default_factory=list)
+    pages: Sequence[Iterable[Placed]] = ()
+    """Events of single pages, each source in order: too many to be held, so made anew each time that it is iterated over."""
     notes: list[str] = field(default_factory=list)
     observed: set[str] = field(default_factory=set)
     gaps: list[tuple[int, int]] = field(default_factory=list)
@@ -151,19 +146,27 @@ def dirty_events(log: QemuLog, pages: int, start: int) -> HostEvents:
     result = HostEvents()
     skipped: Counter[str] = Counter()
     limit = pages << PAGE_BITS
-    append, path = result.placed.append, log.path
-    for time, line, address in log.dirty:
-        if time < start:
-            skipped["before the first migration"] += 1
-        elif address >= limit:
-            skipped["in other RAM blocks"] += 1
-        else:
-            page = ((address >> PAGE_BITS, 1),)
-            event = Event(0, "guest.dirty", page, NO_ARGUMENTS, NO_FLAGS, Source(path, line))
-            append(Placed((time, LOG_RANK, line), event))
+
+    def times() -> Iterator[int]:
+        for time, _, address in log.dirty:
+            if time < start:
+                skipped["before the first migration"] += 1
+            elif address >= limit:
+                skipped["in other RAM blocks"] += 1
+            else:
+                yield time
+
+    def placed() -> Iterator[Placed]:
+        path = log.path
+        for time, line, address in log.dirty:
+            if time >= start and address < limit:
+                event = Event(0, "guest.dirty", ((address >> PAGE_BITS, 1),), NO_ARGUMENTS, NO_FLAGS, Source(path, line))
+                yield Placed((time, LOG_RANK, line), event)
+
+    result.pages = [InOrder(placed, disorder(times()))]
     if log.dirty:
         result.observed.add("guest.dirty")
-    result.notes.extend(f"{path}: {count} guest writes {where} left out" for where, count in sorted(skipped.items()))
+    result.notes.extend(f"{log.path}: {count} guest writes {where} left out" for where, count in sorted(skipped.items()))
     return result
 
 

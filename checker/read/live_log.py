@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from ...grammar import TraceInputError
 from .events import NO_ARGUMENTS, NO_FLAGS, Event, Header, Source
 from .growing import PAUSE
-from .host import LOG_RANK, SEND_RANK, MigrationSteps, Placed, shown_by
+from .host import LOG_RANK, SEND_RANK, MigrationSteps, shown_by
 from .inference import Inferred, infer
+from .ordering import Placed
 from .qemu import PAGE_BITS, Collector, QemuLog, log_lines
 from .record import CHUNK_PAGES, PAGE_SIZE, RAM
 

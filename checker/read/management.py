@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .events import NO_FLAGS, Event, Source
-from .host import LOG_RANK, MIGRATION_STATES, HostEvents, Placed
+from .host import LOG_RANK, MIGRATION_STATES, HostEvents
+from .ordering import Placed
 from .qemu import QemuLog
 from .qmp import Message, QmpLog
 

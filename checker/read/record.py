@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 
 from ...grammar import TraceInputError
 from .attempts import Window, add_streams, attempts, destinations_of_attempts
@@ -20,9 +22,10 @@ from .events import NO_ARGUMENTS, Event, Header, Source, Trace, merge_ranges
 from .files import record_files
 from .guest import guest_events
 from .guest_addresses import GuestAddresses, guest_addresses
-from .host import SEND_RANK, HostEvents, Placed, dirty_events, log_events, probe_events
+from .host import SEND_RANK, HostEvents, dirty_events, log_events, probe_events
 from .inference import infer, memory_pages
 from .management import management_events
+from .ordering import InOrder, Merged, Placed, place_of
 from .probes import ProbeLog, read_probes
 from .qemu import PAGE_BITS, QemuLog, read_qemu_log
 from .qmp import QmpLog, read_qmp_log
@@ -37,6 +40,8 @@ PAGE_SIZE = 1 << PAGE_BITS
 CHUNK_PAGES = 1 << 18
 """Pages per bit of QEMU's clear bitmap, by default (1 GiB)."""
 
+HELD = 1 << 18
+"""So many events, at most, are held; of a longer record they are merged anew each time that they are iterated over."""
 _SAID_ALWAYS = frozenset({"migration.start"})
 """Events that are kept even where a source lost others: a trace is followed from them on."""
 
@@ -180,39 +185,39 @@ def _from_qmp(qmp: QmpLog, source: QemuLog | None, notes: list[str]) -> HostEven
 def _assemble(record: _Record, parts: list[HostEvents], pages: int, addresses: GuestAddresses) -> Trace:
     notes = record.notes
     gaps = [gap for part in parts for gap in part.gaps]
-    placed = [one for part in parts for one in part.placed]
-    known = [one for one in placed if one.event.name in _SAID_ALWAYS or not any(begin <= one.order[0] < end for begin, end in gaps)]
-    if len(known) < len(placed):
-        notes.append(f"{len(placed) - len(known)} events left out, as others of the same time were lost")
-    known.sort(key=lambda one: one.order)
-    pages = _widened(record, [one.event for one in known], pages)
-    origin = known[0].order[0] if known else 0
-    events = [one.event._replace(time=one.order[0] - origin) for one in known]
+    held = sorted((one for part in parts for one in part.placed), key=place_of)
+    merged = Merged(held, [pages for part in parts for pages in part.pages], gaps, _SAID_ALWAYS)
+    left_out = sum(not merged.is_known(one) for one in merged.placed()) if gaps else 0
+    if left_out:
+        notes.append(f"{left_out} events left out, as others of the same time were lost")
+    pages = _widened(record, [one.event for one in held if merged.is_known(one)], pages)
     observed = set().union(*(part.observed for part in parts))
     steps = {step.kind for step in record.source.steps} if record.source is not None else set()
     inferred = infer(record.command, record.qmp, observed, steps)
-    last = events[-1].time if events else 0
+    closing: list[Event] = []
     for path in record.comparisons:
         observed |= {"memory.differs", "memory.compared"}
-        events += _compared(record, path, pages, last, addresses)
+        closing += _compared(record, path, pages, addresses)
     for part in parts:
         notes += part.notes
     notes += inferred.notes
     if addresses.doubt and (record.guests or record.probes or record.comparisons):
         notes.append(f"{addresses.doubt}: the guest's addresses are taken for places in its RAM block")
     header = Header(pages, PAGE_SIZE, CHUNK_PAGES, inferred.system, inferred.settings, inferred.without, tuple(sorted(observed)))
-    return Trace(header, events, notes)
+    merged = replace(merged, closing=closing)
+    few = list(islice(merged, HELD + 1))
+    return Trace(header, few if len(few) <= HELD else merged, notes)
 
 
-def _compared(record: _Record, path: str, pages: int, time: int, addresses: GuestAddresses) -> list[Event]:
+def _compared(record: _Record, path: str, pages: int, addresses: GuestAddresses) -> list[Event]:
     """What a comparison says, at the end of the trace."""
     comparison = read_comparison(path)
     everything = ((0, pages),)
     compared = addresses.in_block(comparison.compared) if comparison.compared else everything
-    found = [Event(time, "memory.compared", compared, NO_ARGUMENTS, source=Source(path, 1))]
+    found = [Event(0, "memory.compared", compared, NO_ARGUMENTS, source=Source(path, 1))]
     for name, (numbers, where) in sorted(comparison.differing.items()):
         ranges = addresses.in_block(merge_ranges(tuple((page, 1) for page in sorted(numbers))))
-        found.append(Event(time, "memory.differs", ranges, {"class": name, "count": len(numbers)}, source=where))
+        found.append(Event(0, "memory.differs", ranges, {"class": name, "count": len(numbers)}, source=where))
     _widened(record, found, pages, declared=True)
     return [event for event in found if event.pages]
 
@@ -242,18 +247,18 @@ def _all_sends(record: _Record, windows: list[Window]) -> list[Sends]:
 
 def _send_events(found: list[Sends], pages: int) -> HostEvents:
     result = HostEvents()
-    others: Counter[str] = Counter()
-    number = 0
-    for index, attempt in enumerate(found):
+    others = Counter(send.block for attempt in found for send in attempt.sends if send.block != RAM or send.page >= pages)
+
+    def placed(attempt: Sends) -> Iterator[Placed]:
         time = 0
-        for send in attempt.sends:
-            if send.block != RAM or send.page >= pages:
-                others[send.block] += 1
-                continue
-            number += 1
-            time = max(time, send.time)
-            event = Event(0, "migration.send", ((send.page, 1),), NO_ARGUMENTS, send.flags, Source(send.path, send.line))
-            result.placed.append(Placed((time, SEND_RANK, float(number)), event))
+        for number, send in enumerate(attempt.sends):
+            if send.block == RAM and send.page < pages:
+                time = max(time, send.time)
+                event = Event(0, "migration.send", ((send.page, 1),), NO_ARGUMENTS, send.flags, Source(send.path, send.line))
+                yield Placed((time, SEND_RANK, float(number)), event)
+
+    result.pages = [InOrder(partial(placed, attempt)) for attempt in found]
+    for index, attempt in enumerate(found):
         result.notes += [f"attempt {index + 1} of {len(found)}: {note}" for note in attempt.notes]
     # an attempt that did not complete is begun afresh, so what is missing of it does not matter
     if found and found[-1].complete:

@@ -8,14 +8,19 @@ time: of every page header where the words put on the stream were probed, else o
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Generic, NamedTuple, TypeVar
 
 from .events import NO_FLAGS
 from .probes import Header, ProbeLog
 from .qemu import FLAG_CONTINUE, FLAG_PAGE, FLAG_ZERO, PAGE_BITS, PAGE_FLAGS, Load, QemuLog, Save, Section
+from .rows import Rows
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 _LOOK_AHEAD = 64
 _HOPELESS = 500
@@ -41,11 +46,16 @@ class Send(NamedTuple):
     line: int
 
 
+def kept(sends: Iterable[Send]) -> Rows[Send]:
+    """These sends, which may be many."""
+    return Rows.of(Send, "qnqnnq", sends)
+
+
 @dataclass
 class Sends:
     """The sends of one attempt in the order of the stream, and notes on how they were found."""
 
-    sends: list[Send] = field(default_factory=list)
+    sends: Sequence[Send] = ()
     notes: list[str] = field(default_factory=list)
     complete: bool = True
 
@@ -53,63 +63,96 @@ class Sends:
 def beside_channels(found: Sends) -> Sends:
     """The same where multifd is used: of what its channels carry nothing is read, so any page may have been sent besides."""
     note = "multifd: its channels are not read, so pages may have been sent that no log shows"
-    sends = [send._replace(flags=send.flags - {"unreceived"}) for send in found.sends]
+    sends = kept(send._replace(flags=send.flags - {"unreceived"}) for send in found.sends)
     return Sends(sends, [*found.notes, note], complete=False)
 
 
-def align(source: Sequence[Hashable], destination: Sequence[Hashable]) -> list[tuple[int | None, int | None]]:
-    """Pairs two sequences that should be equal; what one of them lacks is paired with None.
+def align(source: Iterable[Hashable], destination: Iterable[Hashable]) -> list[tuple[int | None, int | None]]:
+    """Pairs the places of two sequences that should be equal, as :func:`aligned` does."""
+    pairs = aligned(enumerate(source), enumerate(destination), itemgetter(1), itemgetter(1))
+    return [(None if i is None else i[0], None if j is None else j[0]) for i, j in pairs]
 
-    Linear in the length: after a mismatch, the nearest place (at most 64 on either side) where both agree again.
+
+def aligned(
+    source: Iterable[A], destination: Iterable[B], key: Callable[[A], Hashable], other_key: Callable[[B], Hashable]
+) -> Iterator[tuple[A | None, B | None]]:
+    """Pairs two sequences whose keys should be equal; what one of them lacks is paired with None.
+
+    Linear in the length: after a mismatch, the nearest place (at most 64 on either side) where both agree again.  Only so many are held.
     """
-    pairs: list[tuple[int | None, int | None]] = []
-    i = j = failures = 0
-    while i < len(source) and j < len(destination):
-        if source[i] == destination[j]:
-            pairs.append((i, j))
-            i, j = i + 1, j + 1
+    first, second = _Ahead(source, key), _Ahead(destination, other_key)
+    failures = 0
+    while first.has(0) and second.has(0):
+        if first.key(0) == second.key(0):
+            yield first.take(), second.take()
             continue
-        skip = _resynchronise(source, destination, i, j)
+        skip = _resynchronise(first, second)
         if skip is None:
             failures += 1
             if failures > _HOPELESS:
                 break
-        skip_source, skip_destination = skip or (1, 1)
-        pairs.extend((k, None) for k in range(i, i + skip_source))
-        pairs.extend((None, k) for k in range(j, j + skip_destination))
-        i, j = i + skip_source, j + skip_destination
-    pairs.extend((k, None) for k in range(i, len(source)))
-    pairs.extend((None, k) for k in range(j, len(destination)))
-    return pairs
+        skip_first, skip_second = skip or (1, 1)
+        for _ in range(skip_first):
+            yield first.take(), None
+        for _ in range(skip_second):
+            yield None, second.take()
+    while first.has(0):
+        yield first.take(), None
+    while second.has(0):
+        yield None, second.take()
 
 
-def _resynchronise(a: Sequence[Hashable], b: Sequence[Hashable], i: int, j: int) -> tuple[int, int] | None:
+class _Ahead(Generic[A]):
+    """What comes next in a sequence, with keys."""
+
+    def __init__(self, items: Iterable[A], key: Callable[[A], Hashable]) -> None:
+        self._items, self._key = iter(items), key
+        self._next: deque[tuple[Hashable, A]] = deque()
+
+    def has(self, ahead: int) -> bool:
+        """Is there an item so many ahead of the next?"""
+        while len(self._next) <= ahead:
+            for item in self._items:
+                self._next.append((self._key(item), item))
+                break
+            else:
+                return False
+        return True
+
+    def key(self, ahead: int) -> Hashable:
+        return self._next[ahead][0]
+
+    def take(self) -> A:
+        return self._next.popleft()[1]
+
+
+def _resynchronise(first: _Ahead[A], second: _Ahead[B]) -> tuple[int, int] | None:
     for total in range(1, _LOOK_AHEAD + 1):
-        for skip_a in range(total, -1, -1):
-            x, y = i + skip_a, j + total - skip_a
-            if x < len(a) and y < len(b) and a[x] == b[y]:
-                follows = x + 1 >= len(a) or y + 1 >= len(b) or a[x + 1] == b[y + 1]
+        for x in range(total, -1, -1):
+            y = total - x
+            if first.has(x) and second.has(y) and first.key(x) == second.key(y):
+                follows = not first.has(x + 1) or not second.has(y + 1) or first.key(x + 1) == second.key(y + 1)
                 if follows:
-                    return skip_a, total - skip_a
+                    return x, y
     return None
 
 
 def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes: Sequence[ProbeLog], window: tuple[int, int]) -> Sends:
     """The sends between two times (nanoseconds since the epoch) of the source."""
-    saves = [save for save in source.saves if window[0] <= save.time < window[1]] if source else []
+    saves = _Saves(source, window)
     sections = [s for s in source.sections if window[0] <= s.start < window[1]] if source else []
     if destination is None:
         found = _from_source_only(source, saves)
-    elif not destination.loads and not saves:
+    elif not destination.loads and saves.first is None:
         found = Sends(notes=[f"{destination.path}: loads of pages were not traced"], complete=False)
     else:
         log, headers = _page_headers(source, probes, sections, window)
         if log is not None and headers:
             found = _by_headers(log, headers, destination)
-        elif source is not None and (saves or sections):
-            found = _by_saves(source, saves, sections, destination)
+        elif source is not None and (saves.first or sections):
+            found = _by_saves(source.path, saves, sections, destination)
         else:
-            found = Sends([_send(load, load.time, destination.path, load.line) for load in destination.loads])
+            found = Sends(kept(_send(load, load.time, destination.path, load.line) for load in destination.loads))
             found.notes.append("no log of the source: pages are sent when the destination loads them, by its clock")
     if destination is not None and destination.postcopy_loads:
         count = destination.postcopy_loads
@@ -117,16 +160,32 @@ def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes
         found.complete = False
     if destination is not None and destination.lost:
         # what the destination's trace does not show may have been among what it lost
-        found.sends = [send._replace(flags=send.flags - {"unreceived"}) for send in found.sends]
+        found.sends = kept(send._replace(flags=send.flags - {"unreceived"}) for send in found.sends)
         found.notes.append(f"{destination.path}: events were dropped, so pages that it does not show may have been loaded")
         found.complete = False
     return found
 
 
-def _from_source_only(source: QemuLog | None, saves: list[Save]) -> Sends:
+@dataclass(frozen=True)
+class _Saves:
+    """What the source saved in an attempt; can be iterated over again."""
+
+    source: QemuLog | None
+    window: tuple[int, int]
+
+    def __iter__(self) -> Iterator[Save]:
+        begin, end = self.window
+        return (save for save in (self.source.saves if self.source is not None else ()) if begin <= save.time < end)
+
+    @property
+    def first(self) -> Save | None:
+        return next(iter(self), None)
+
+
+def _from_source_only(source: QemuLog | None, saves: Iterable[Save]) -> Sends:
     path = source.path if source else ""
     flags = frozenset({"partial"})
-    sends = [Send(save.time, save.block, save.offset >> PAGE_BITS, flags, path, save.line) for save in saves]
+    sends = kept(Send(save.time, save.block, save.offset >> PAGE_BITS, flags, path, save.line) for save in saves)
     note = f"no log of the destination for this attempt: {len(sends)} pages sent are known, zero pages are missing"
     return Sends(sends, [note], complete=False)
 
@@ -148,63 +207,74 @@ def _page_headers(source: QemuLog | None, probes: Sequence[ProbeLog], sections: 
 
 
 def _by_headers(log: ProbeLog, headers: list[Header], destination: QemuLog) -> Sends:
-    result = Sends()
-    block: str | None = None
-    time = headers[0].time
-    loads = list(destination.loads)
     unknown = 0
-    for i, j in align([h.value for h in headers], [load.offset | load.flags for load in loads]):
-        if i is not None and j is not None:
-            time, block = headers[i].time, loads[j].block
-            result.sends.append(_send(loads[j], time, log.path, headers[i].line))
-        elif j is not None:
-            result.sends.append(_send(loads[j], time, destination.path, loads[j].line, "unmatched"))
-        elif i is not None:
-            header = headers[i]
-            time = header.time
-            block = block if header.value & FLAG_CONTINUE else None
-            if block is None:
-                unknown += 1
-                continue
-            flags = (_ZERO if header.value & FLAG_ZERO else NO_FLAGS) | {"unreceived"}
-            result.sends.append(Send(time, block, header.value >> PAGE_BITS, flags, log.path, header.line))
+
+    def sends() -> Iterator[Send]:
+        nonlocal unknown
+        block: str | None = None
+        time = headers[0].time
+        for header, load in aligned(headers, destination.loads, lambda header: header.value, lambda load: load.offset | load.flags):
+            if header is not None and load is not None:
+                time, block = header.time, load.block
+                yield _send(load, time, log.path, header.line)
+            elif load is not None:
+                yield _send(load, time, destination.path, load.line, "unmatched")
+            elif header is not None:
+                time = header.time
+                block = block if header.value & FLAG_CONTINUE else None
+                if block is None:
+                    unknown += 1
+                    continue
+                flags = (_ZERO if header.value & FLAG_ZERO else NO_FLAGS) | {"unreceived"}
+                yield Send(time, block, header.value >> PAGE_BITS, flags, log.path, header.line)
+
+    result = Sends(kept(sends()))
     result.notes.append(_summary(result.sends, "page headers put on the stream"))
     if unknown:
         result.notes.append(f"{unknown} page headers of an unknown RAM block, not loaded by the destination")
     return result
 
 
-def _by_saves(source: QemuLog, saves: list[Save], sections: list[Section], destination: QemuLog) -> Sends:
-    result = Sends()
-    loads = list(destination.loads)
-    normal = [j for j, load in enumerate(loads) if load.flags & FLAG_PAGE]
-    pairs = align([(save.block, save.offset) for save in saves], [(loads[j].block, loads[j].offset) for j in normal])
-    matched = {normal[j]: i for i, j in pairs if i is not None and j is not None}
+def _by_saves(path: str, saves: _Saves, sections: list[Section], destination: QemuLog) -> Sends:
+    loads = destination.loads
     # the first section that the destination loads describes the blocks: the source does not log it
     setup = 1 if loads and loads[0].section > 0 else 0
-    time = sections[0].start if sections else saves[0].time
-    section = -1
-    for j, load in enumerate(loads):
-        if load.section != section:
-            section = load.section
-            if 0 <= section - setup < len(sections):
-                time = max(time, sections[section - setup].start)
-        i = matched.get(j)
-        if i is not None:
-            time = saves[i].time
-            result.sends.append(_send(load, time, source.path, saves[i].line))
-        elif load.flags & FLAG_PAGE:
-            result.sends.append(_send(load, time, destination.path, load.line, "unmatched"))
-        else:
-            result.sends.append(_send(load, time, destination.path, load.line))
-    unreceived = [saves[i] for i, j in pairs if i is not None and j is None]
-    for save in unreceived:
-        flags = frozenset({"unreceived"})
-        result.sends.append(Send(save.time, save.block, save.offset >> PAGE_BITS, flags, source.path, save.line))
-    if unreceived:
-        result.sends.sort(key=lambda send: send.time)
+
+    def sends() -> Iterator[Send]:
+        normal = (load for load in loads if load.flags & FLAG_PAGE)
+        pairs = aligned(saves, normal, lambda save: (save.block, save.offset), lambda load: (load.block, load.offset))
+        section, first = -1, saves.first
+        time = sections[0].start if sections else first.time if first is not None else 0
+        for load in loads:
+            if load.section != section:
+                section = load.section
+                if 0 <= section - setup < len(sections):
+                    time = max(time, sections[section - setup].start)
+            if not load.flags & FLAG_PAGE:
+                yield _send(load, time, destination.path, load.line)
+                continue
+            for save, paired in pairs:
+                if paired is None and save is not None:
+                    yield _unreceived(save, path)
+                    continue
+                if save is None:
+                    yield _send(load, time, destination.path, load.line, "unmatched")
+                else:
+                    time = save.time
+                    yield _send(load, time, path, save.line)
+                break
+        for save, _ in pairs:
+            if save is not None:
+                yield _unreceived(save, path)
+
+    result = Sends(kept(sends()))
     result.notes.append(_summary(result.sends, "pages saved; zero pages take the time of the page before them"))
     return result
+
+
+def _unreceived(save: Save, path: str) -> Send:
+    """The source has sent it, and the destination did not load it."""
+    return Send(save.time, save.block, save.offset >> PAGE_BITS, frozenset({"unreceived"}), path, save.line)
 
 
 def _send(load: Load, time: int, path: str, line: int, flag: str | None = None) -> Send:
@@ -212,7 +282,7 @@ def _send(load: Load, time: int, path: str, line: int, flag: str | None = None) 
     return Send(time, load.block, load.offset >> PAGE_BITS, flags | {flag} if flag else flags, path, line)
 
 
-def _summary(sends: list[Send], how: str) -> str:
+def _summary(sends: Sequence[Send], how: str) -> str:
     count = Counter(flag for send in sends for flag in send.flags)
     return (
         f"{len(sends)} pages sent ({count['zero']} zero), timed by {how};"
