@@ -46,9 +46,9 @@ def hinting(rounds: int, writes: int = 200) -> str:
     return HEADER + "".join(lines)
 
 
-def measured(*paths: str, text: bytes = b"") -> tuple[str, int, int]:
-    """Verdict, number of events, and the largest size in memory (KiB) of a process that checks these paths."""
-    result = subprocess.run([sys.executable, "-c", MEASURED, *paths], input=text, capture_output=True, check=True)
+def measured(*paths: str, text: bytes = b"", before: str = "") -> tuple[str, int, int]:
+    """Verdict, number of events, and the largest size in memory (KiB) of a process that checks these paths, `before` executed first."""
+    result = subprocess.run([sys.executable, "-c", before + MEASURED, *paths], input=text, capture_output=True, check=True)
     verdict, events, size = result.stdout.decode().split()
     return verdict, int(events), int(size)
 
@@ -59,6 +59,34 @@ def test_memory_does_not_grow_with_the_length_of_a_compressed_trace_from_a_pipe(
     assert (first, second) == ("accept", "accept")
     assert long - short == 20 * 26_000
     assert large - small < LARGE
+
+
+def logs_of_both_sides(rounds: int, pages: int = 256) -> tuple[str, str]:
+    """QEMU's logs of source and destination of a migration that sends every page in every round while the guest writes."""
+    source, destination = ["1@100.000000:migrate_set_state new state setup\n"], ["9@100.000000:ram_load_start \n"]
+    for number in range(rounds):
+        moment = f"{101 + number}.{{:06d}}".format
+        source += [f"2@{moment(0)}:migration_bitmap_sync_start \n", f"2@{moment(1)}:migration_bitmap_sync_end dirty_pages 0\n"]
+        for page in range(pages):
+            source.append(f"2@{moment(1000 + 10 * page)}:ram_save_page pc.ram: offset: {page << 12:#x} host: 0x7f0000000000\n")
+            source.append(f"3@{moment(1000 + 10 * page - 5)}:memory_notdirty_write_access 0x1 ram_addr {page << 12:#x} size 8\n")  # slightly out of order
+            destination.append(f"9@{moment(2000 + 10 * page)}:ram_load_loop pc.ram: addr: {page << 12:#x} flags: 0x8 host: 0x7f0000000000\n")
+    return "".join(source), "".join(destination)
+
+
+def test_memory_does_not_grow_with_the_length_of_logs_of_qemu(tmp_path: Path) -> None:
+    hold_little = """
+from balloonproof.checker.read import record, rows
+record.HELD = rows.BLOCK = 1 << 12
+"""
+    found = []
+    for rounds in (40, 40, 240):
+        for name, text in zip(("src", "dst"), logs_of_both_sides(rounds), strict=True):
+            (tmp_path / name).write_text(text)
+        found.append(measured(str(tmp_path), before=hold_little))
+    _, (_, short, small), (_, long, large) = found
+    assert long - short == 200 * (2 * 256 + 2)
+    assert large - small < LARGE // 2
 
 
 def test_a_pipe_is_checked_as_a_file_is(tmp_path: Path) -> None:
