@@ -37,7 +37,6 @@ def check(
     Exit status: 0 accept, 1 reject, 2 bad input, 3 inconclusive.
     """
     from balloonproof.checker.checking import check_paths
-    from balloonproof.checker.live import check_growing
     from balloonproof.checker.read import is_native
 
     for path in paths:
@@ -56,6 +55,8 @@ def check(
                 say(f"{name}: {message}")
 
             if follow:
+                from balloonproof.checker.live import check_growing
+
                 reports.append(check_growing(name, system, settings_of(settings), without, hide, follow_timeout, report))
             else:
                 reports.append(check_paths(job, system, settings_of(settings), without, hide, report))
