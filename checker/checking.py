@@ -206,7 +206,10 @@ def _explain(monitor: PageMonitor, seen: Mapping[int, Sequence[Event]], hints: S
     }
     if item.kind == "impossible" and view.sights and item.event is not None:
         evidence["needed"] = needed(automaton, view.sights[-1], page)
-        evidence["forbidden_by"] = forbidding_guards(monitor, seen[page], page, item.event)
+        weaker = forbidding_guards(monitor, seen[page], page, item.event)
+        evidence["forbidden_by"] = list(weaker)
+        if weaker:
+            evidence["history"] = [telling(step) for step in next(iter(weaker.values())).run_to_last()]
     elif item.property is not None:
         run = view.run_to(automaton.violated[item.property])
         evidence["history"] = [telling(step) for step in run]

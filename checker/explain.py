@@ -105,8 +105,22 @@ class PageView:
 
     def run_to(self, bad: Term) -> list[ToldStep]:
         """A run of the model that explains the trace for this page and ends where `bad` holds."""
-        states = self.automaton.holding(bad, self.automaton.sets[self.final])
-        target = int(states[0])
+        return self._run_into(int(self.automaton.holding(bad, self.automaton.sets[self.final])[0]))
+
+    def run_to_last(self) -> list[ToldStep]:
+        """A run of the model that explains the trace for this page up to its last sight, which is possible after it."""
+        last = self.sights[-1]
+        states = self.automaton.holding(last.meaning.before if last.role == "own" else last.meaning.others_before, self.automaton.sets[self.final])
+        if moves := self.automaton.moves_for(last.meaning, last.role):
+            states = np.concatenate([states[holds(move.enabled, states)] for move in moves])
+        return self._run_into(int(states[0]))
+
+    def explains_last(self) -> bool:
+        """Is the last sight possible after all the others?"""
+        last = self.sights[-1]
+        return bool(self.automaton.after(self.final, last.meaning, last.role, last.in_sync))
+
+    def _run_into(self, target: int) -> list[ToldStep]:
         told: list[ToldStep] = []
         for sight in reversed(self.sights[: self.followed]):
             image = self.automaton.image(self.automaton.sets[sight.before], sight.meaning, sight.role)
@@ -198,10 +212,10 @@ def says(term: Term, page: int) -> str:
     return "the destination to have loaded the page" if term is FALSE else repr(term)
 
 
-def forbidding_guards(monitor: PageMonitor, events: Sequence[Event], page: int, until: Event) -> list[str]:
-    """Guards without which the model explains the trace for this page up to and including the event that it cannot explain with them."""
+def forbidding_guards(monitor: PageMonitor, events: Sequence[Event], page: int, until: Event) -> dict[str, PageView]:
+    """Guards without which the model explains the trace for this page up to and including the event that it cannot explain with them; with its view of it."""
     configuration = monitor.one_page.configuration
-    found = []
+    found: dict[str, PageView] = {}
     for guard in configuration.system.guards:
         if not configuration.keeps(guard.name):
             continue
@@ -209,10 +223,8 @@ def forbidding_guards(monitor: PageMonitor, events: Sequence[Event], page: int, 
         other = Monitor(weaker, monitor.vocabulary.header, 1)
         other.neighbours, other.differing = monitor.neighbours, monitor.differing
         view = PageView(other, events, page, until)
-        if view.sights and _same(view.sights[-1].event, until):
-            last = view.sights[-1]
-            if view.automaton.after(view.final, last.meaning, last.role, last.in_sync):
-                found.append(guard.name)
+        if view.sights and _same(view.sights[-1].event, until) and view.explains_last():
+            found[guard.name] = view
     return found
 
 

@@ -55,3 +55,6 @@ def test_a_lost_write_that_no_event_shows_went_through_an_old_tlb_entry(tmp_path
     report = report_on(tmp_path, end + "0.30 memory.compared pages=0x0+2\n0.31 memory.differs pages=0x1 class=used\n")
     assert [(item.kind, item.page) for item in report.findings] == [("impossible", 1)]
     assert "reset-tlb-at-sync" in report.findings[0].forbidden_by
+    told = [(item.text, item.source is not None) for item in report.findings[0].history]
+    send = max(number for number, item in enumerate(told) if item == ("migration thread: read-page this page", True))
+    assert any(text in ("guest: write this page", "guest: finish-store this page") and not shown for text, shown in told[send:])

@@ -13,6 +13,9 @@ from balloonproof.checker.verdict import ACCEPT, Finding, Report, Telling
 SHOWN = 3
 """Findings shown in full unless asked for more."""
 
+TOLD = 40
+"""Lines of a history that are shown unless asked for more: how it ended."""
+
 
 def report_lines(report: Report, verbose: bool = False) -> Iterator[str]:
     """The lines to print for one checked trace; files are named from the folder that they share."""
@@ -74,14 +77,25 @@ def finding_lines(finding: Finding, verbose: bool, texts: Mapping[Source, str] |
         yield f"    it would need {'; or '.join(finding.needed[:3])}"
     if finding.kind == "impossible" and finding.before:
         yield f"    possible before it: {finding.possible_before} states, such as {show_state(finding.before[0])}"
-    title = {"impossible": "what the trace says of this page", "violated": "how it was lost, with the steps that the trace does not show"}
     if finding.history:
-        yield f"    {title.get(finding.kind, 'a run in which it is lost')}:"
-        yield from (f"      {line}" for line in collapse(finding.history))
+        yield f"    {_title(finding)}:"
+        told = list(collapse(finding.history))
+        skipped = 0 if verbose else max(0, len(told) - TOLD)
+        if skipped:
+            yield f"      {skipped} earlier lines (-v shows them)"
+        yield from (f"      {line}" for line in told[skipped:])
     for hint in finding.stale_hints:
         yield f"    {hint}"
     if finding.to_decide:
         yield f"    not decided by this trace; a record of {', '.join(finding.to_decide)} would tell"
+
+
+def _title(finding: Finding) -> str:
+    """What a finding's history is."""
+    if finding.kind == "impossible":
+        guard = next(iter(finding.forbidden_by), None)
+        return f"how it can come to that without {guard}, with the steps that the trace does not show" if guard else "what the trace says of this page"
+    return "how it was lost, with the steps that the trace does not show" if finding.kind == "violated" else "a run in which it is lost"
 
 
 def _where(finding: Finding, texts: Mapping[Source, str]) -> Iterator[str]:
