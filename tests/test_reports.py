@@ -237,7 +237,7 @@ def test_the_caret_stands_under_the_range_that_holds_the_page(tmp_path: Path) ->
 def test_a_trace_from_standard_input_has_its_context_too() -> None:
     result = run("check", "-", text=SMALL.replace("0.7 migration.send pages=0x1\n", ""))
     assert result.returncode == 1
-    assert re.search(r"\n +0\.800000 migration\.complete\n +\^\n", result.stdout)
+    assert re.search(r"\n +0\.8 migration\.complete\n +\^\n", result.stdout)
 
 
 # All of it from the command line
