@@ -225,7 +225,7 @@ class Monitor(PageMonitor):
         bad = {int(before) for before, after in zip(old, new, strict=True) if before != IMPOSSIBLE and after == IMPOSSIBLE}
         if bad:
             self.say_impossible(event, self.places(range(pages.start, pages.stop), where), bad)
-        moved = new[np.searchsorted(old, chosen)]
+        moved = new if len(chosen) == 1 else new[np.searchsorted(old, chosen)]
         if where is None:
             self.state[pages] = moved
         else:
@@ -243,9 +243,9 @@ class Monitor(PageMonitor):
                     self._move(event, meaning, role, slice(0, self.page_count), where)
 
 
-def distinct(numbers: NDArray[np.int32]) -> NDArray[np.intp]:
+def distinct(numbers: NDArray[np.int32]) -> NDArray[np.signedinteger]:
     """The numbers of sets that occur, sorted. (They are small, so they need not be sorted themselves as `np.unique` does.)"""
-    return np.flatnonzero(np.bincount(numbers))
+    return numbers if len(numbers) == 1 else np.flatnonzero(np.bincount(numbers))
 
 
 def pages_by_number(places: Places, numbers: Collection[int]) -> dict[int, Pages]:
