@@ -11,12 +11,14 @@ Beside the model's variables a state holds what has happened on the way: for eac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
 from balloonproof.checker.observe import Meaning, Vocabulary, in_system
+from balloonproof.checker.transitions import Letter, Transitions
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
 from balloonproof.model.engines.reachability import States, apply, contains, holds, initial_states, sorted_unique
 from balloonproof.model.language import Step
@@ -30,21 +32,32 @@ IMPOSSIBLE = 0
 class Automaton:
     """The one-page system of a configuration, seen through a trace's observations."""
 
-    def __init__(self, one_page: OnePage, vocabulary: Vocabulary) -> None:
+    def __init__(self, one_page: OnePage, vocabulary: Vocabulary, transitions: Transitions | None = None) -> None:
         self.one_page, self.vocabulary = one_page, vocabulary
+        self._transitions = transitions if transitions is not None else Transitions()
         self._bad = one_page.violated()
         self.violated: Mapping[str, Term] = {name: variable(f"violated.{name}", BOOL) for name in self._bad}
         """For each `always` property the states that a violation has led to."""
         self.layout = Layout.of({**one_page.variables, **{bit.name: bit.sort for bit in self.violated.values()}})
-        self.moves: list[Move] = compile_steps([self._remembering(step) for step in one_page.steps], self.layout, keep_idle=True)
         self.sets: list[States] = [np.zeros(0, dtype=np.int64)]
         self._numbers: dict[bytes, int] = {self.sets[0].tobytes(): IMPOSSIBLE}
         self._next: dict[tuple[int, str, str, bool], int] = {}
         self._stale: dict[tuple[int, str], bool] = {}
         self._tests: dict[Term, object] = {}
-        self.unseen = {False: self._unseen_moves(False), True: self._unseen_moves(True)}
-        self._told_apart = {move.step.action.name for move in self.moves if move.step.role == "sibling"}
-        self._closures: dict[tuple[int, bool], int] = {}
+
+    @cached_property
+    def moves(self) -> list[Move]:
+        """The steps of the system, which also remember what they violate."""
+        return compile_steps([self._remembering(step) for step in self.one_page.steps], self.layout, keep_idle=True)
+
+    @cached_property
+    def unseen(self) -> Mapping[bool, Sequence[tuple[Move, Term]]]:
+        """Moves that the trace need not show, inside a sync and outside one."""
+        return {False: self._unseen_moves(False), True: self._unseen_moves(True)}
+
+    @cached_property
+    def _told_apart(self) -> frozenset[str]:
+        return frozenset(step.action.name for step in self.one_page.steps if step.role == "sibling")
 
     def _remembering(self, step: Step) -> Step:
         """The step, which also remembers what it violates."""
@@ -86,7 +99,7 @@ class Automaton:
 
     def initial(self) -> int:
         """Everything that is possible before the first event."""
-        return self.number(self.closure(self.initial_states(), in_sync=False))
+        return self._known(IMPOSSIBLE, ("initial", "", False), lambda: self.closure(self.initial_states(), in_sync=False))
 
     def initial_states(self) -> States:
         """The model's initial states."""
@@ -140,8 +153,8 @@ class Automaton:
         key = (number, meaning.key, role, in_sync)
         found = self._next.get(key)
         if found is None:
-            image = self.closure(self.image(self.sets[number], meaning, role), in_sync)
-            found = self._next[key] = self.number(image)
+            letter = meaning.key, role, in_sync
+            found = self._next[key] = self._known(number, letter, lambda: self.closure(self.image(self.sets[number], meaning, role), in_sync))
         return found
 
     def is_stale_hint(self, number: int, meaning: Meaning) -> bool:
@@ -153,9 +166,13 @@ class Automaton:
             self._stale[key] = not any(len(apply(move, states)) for move in moves)
         return self._stale[key]
 
+    def _known(self, number: int, letter: Letter, work: Callable[[], States]) -> int:
+        """The number here of what is known of a set, or of what `work` finds out."""
+        return self.number(self._transitions.after(self.sets[number], letter, work))
+
     def everything(self) -> int:
         """After a gap in the trace: all that the model can ever be in."""
-        return self.number(self._closed(self.initial_states(), [(move, TRUE) for move in self.moves]))
+        return self._known(IMPOSSIBLE, ("everything", "", False), lambda: self._closed(self.initial_states(), [(move, TRUE) for move in self.moves]))
 
     def show(self, state: int) -> dict[str, str]:
         """A state's variables as printed values."""

@@ -15,6 +15,7 @@ from balloonproof.checker.monitor import Judgement, PageMonitor
 from balloonproof.checker.observe import COARSE_NAMES, FOLLOWED_UP_TO, IGNORED, STATEMENTS
 from balloonproof.checker.read import Event, Trace, read_trace
 from balloonproof.checker.read.places import header_refusal
+from balloonproof.checker.transitions import keep
 from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT, Finding, Report, Telling
 from balloonproof.model.language import Configuration, UnknownName
 from balloonproof.model.systems import SYSTEMS, find_system
@@ -45,6 +46,7 @@ def check_paths(
     progress("reading")
     trace, configuration = open_trace(paths, system, settings, without, hide)
     report = check_opened(trace, configuration, progress)
+    keep()
     report.seconds = time.perf_counter() - started
     report.name = os.fspath(paths) if isinstance(paths, str | os.PathLike) else " ".join(os.fspath(path) for path in paths)
     return report

@@ -22,6 +22,7 @@ from balloonproof.checker.known_systems import one_page_of
 from balloonproof.checker.neighbours import Neighbours
 from balloonproof.checker.observe import Meaning, Vocabulary
 from balloonproof.checker.read.events import Event, Header, Pages, merge_ranges
+from balloonproof.checker.transitions import transitions_of
 from balloonproof.model.language import Configuration
 
 CHECKPOINTS = frozenset({"start-migration", "switch-over"})
@@ -65,7 +66,7 @@ class PageMonitor(ABC):
     def __init__(self, configuration: Configuration, header: Header, pages: int, automaton: Automaton | None = None) -> None:
         self.one_page = automaton.one_page if automaton else one_page_of(configuration)
         self.vocabulary = Vocabulary(self.one_page, header)
-        self.automaton = automaton or Automaton(self.one_page, self.vocabulary)
+        self.automaton = automaton or Automaton(self.one_page, self.vocabulary, transitions_of(configuration, header))
         self.page_count = pages
         self.neighbours = Neighbours.of(header)
         self.in_sync = False

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from balloonproof.checker import cache, known_systems
+from balloonproof.checker import cache, check, known_systems, transitions
+from balloonproof.checker.automaton import Automaton
 from balloonproof.grammar import loading
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.stored import restore, stored
@@ -20,6 +22,7 @@ from balloonproof.model.systems import SYSTEMS, find_system
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "kept"))
     known_systems.one_page_of.cache_clear()
+    monkeypatch.setattr(transitions, "_shared", {})
     return tmp_path / "kept"
 
 
@@ -119,3 +122,60 @@ def test_a_check_of_a_short_trace_does_not_wait_for_what_it_does_not_need() -> N
     code = f"import sys; from balloonproof.checker import check; check({str(trace)!r}); print(sorted({unneeded} & set(sys.modules)))"
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() for _ in range(2)]
     assert runs == ["['lark']", "[]"]
+
+
+HAND = Path(__file__).parent.parent / "traces" / "hand"
+
+
+def test_what_events_make_of_sets_is_worked_out_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = check(HAND / "precopy.accept.trace")
+    transitions._shared.clear()
+    monkeypatch.setattr(Automaton, "closure", lambda *_: pytest.fail("worked out again"))
+    again = check(HAND / "precopy.accept.trace")
+    again.seconds = first.seconds
+    assert again == first
+
+
+@pytest.mark.parametrize("name", ["lost_write", "stale_start", "final-sync"])
+def test_a_reject_is_explained_alike_by_sets_that_were_kept(name: str, folder: Path) -> None:
+    first = check(HAND / f"{name}.reject.trace")
+    assert list(folder.rglob("transitions-*.json"))
+    transitions._shared.clear()
+    again = check(HAND / f"{name}.reject.trace")
+    again.seconds = first.seconds
+    assert again == first
+
+
+def test_sets_are_restored_as_they_were() -> None:
+    known = transitions.Transitions()
+    states = [np.array(part, dtype=np.int64) for part in ([], [0], [1, 2, 1 << 62], [-5, 7])]
+    for number, one in enumerate(states):
+        known.after(one, ("write", "own", bool(number % 2)), lambda number=number: states[(number + 1) % 4])  # type: ignore[misc]
+    copy = transitions.Transitions.restored(json.loads(json.dumps(known.stored())))
+    assert [one.tolist() for one in copy.sets] == [one.tolist() for one in known.sets]
+    assert (copy.successors, copy.numbers, copy.kept) == (known.successors, known.numbers, 4)
+
+
+@pytest.mark.parametrize(
+    "data", [None, [], {}, {"sizes": [1], "states": "x", "successors": []}, {"sizes": [0], "states": "", "successors": [[0, "", "", True, 9]]}]
+)
+def test_sets_of_something_else_are_worked_out_again(data: object, folder: Path) -> None:
+    first = check(HAND / "precopy.accept.trace")
+    (entry,) = folder.rglob("transitions-*.json")
+    whole = entry.read_text()
+    cache.save(entry.stem, data)
+    transitions._shared.clear()
+    again = check(HAND / "precopy.accept.trace")
+    again.seconds = first.seconds
+    assert again == first
+    assert entry.read_text() == whole
+
+
+def test_what_is_held_in_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = check(HAND / "precopy.accept.trace")
+    assert transitions._shared
+    monkeypatch.setattr(transitions, "_MOST_SHARED", 0)
+    again = check(HAND / "precopy.accept.trace")
+    again.seconds = first.seconds
+    assert again == first
+    assert not transitions._shared
