@@ -21,6 +21,7 @@ from balloonproof.checker.whole_file import whole_file
 VARIABLE = "BALLOONPROOF_CACHE"
 _PREFIX = "version-"
 _OTHER_VERSIONS = 3
+_MOST_ALIKE = 400
 
 
 def folder() -> Path | None:
@@ -58,7 +59,11 @@ def load(name: str) -> Any:
 
 
 def save(name: str, data: Any) -> None:
-    """Keeps an entry, if that is possible; entries of all but the newest few versions of the sources are dropped."""
+    """Keeps an entry, if that is possible.
+
+    Of entries whose names differ in what follows the last hyphen only the newest few hundred are left, and of other versions of the sources
+    only those of the newest few.
+    """
     place = folder()
     if place is None:
         return
@@ -71,6 +76,9 @@ def save(name: str, data: Any) -> None:
                 shutil.rmtree(path, ignore_errors=True)
         with whole_file(place / f"{name}.json") as stream:
             stream.write(f"{_checksum(text)}\n{text}")
+        alike = list(place.glob(f"{name.rpartition('-')[0]}-*.json"))
+        for path in sorted(alike, key=lambda path: path.stat().st_mtime)[:-_MOST_ALIKE]:
+            path.unlink()
 
 
 def _checksum(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,15 @@ def test_it_can_be_turned_off(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     known_systems.one_page_of(find_system("precopy").configure())
     assert cache.folder() is None
     assert not folder.exists()
+
+
+def test_old_entries_of_one_kind_are_dropped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_MOST_ALIKE", 3)
+    cache.save("other-kind-0", [1])
+    for number in range(5):
+        cache.save(f"kind-{number}", [number])
+        os.utime(next(folder.rglob(f"kind-{number}.json")), (number, number))
+    assert [path.stem for path in entries(folder)] == ["kind-2", "kind-3", "kind-4", "other-kind-0"]
 
 
 def test_old_versions_are_dropped_and_nothing_else(folder: Path) -> None:
