@@ -45,11 +45,12 @@ class ToldStep:
 def events_by_page(monitor: PageMonitor, events: Iterable[Event], pages: Iterable[int], until: Collection[Event | None]) -> dict[int, list[Event]]:
     """For each of `pages` the events that it can see, in one pass over the trace up to the last of `until` (None: its end)."""
     seen: dict[int, list[Event]] = {page: [] for page in pages}
-    ends = {None if event is None else event.source for event in until}
+    ends, places = list(until), {event.source for event in until if event is not None}
     for event in events:
         if not ends:
             break
-        ends.discard(event.source)
+        if event.source in places:
+            ends = [end for end in ends if not _same(event, end)]
         if event.name == FOLLOWED_UP_TO:
             break
         meaning = monitor.vocabulary.meaning(event)
