@@ -16,6 +16,7 @@ MODULES = {
     "export": "export",
     "mutate": "mutate",
     "near-misses": "coverage",
+    "levels": "levels",
     "prove": "prove",
     "races": "races",
     "recheck": "recheck",

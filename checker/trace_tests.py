@@ -156,3 +156,8 @@ def bundled_traces() -> list[Path]:
     """The small traces that come with balloonproof, those that were made for it first."""
     folder = Path(traces.__file__).parent
     return [path for name in ("conditions", "hand", "races") for path in sorted((folder / name).glob("*.trace"))]
+
+
+def race_trace(name: str) -> Path:
+    """The trace of a race of the catalogue."""
+    return Path(traces.__file__).parent / "races" / f"{name}.trace"
