@@ -1,12 +1,12 @@
 """Makes a long native trace of one pre-copy migration: rounds of sends, guest writes between them, and a completed end.
 
-The trace is what QEMU could log with every guest write observed; the model accepts it.  `python benchmarks/make_trace.py FILE EVENTS [PAGES]`.
+The trace is what QEMU could log with every guest write observed; the model accepts it.  `python benchmarks/make_trace.py FILE [EVENTS] [PAGES]`.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
-import sys
 from pathlib import Path
 from typing import TextIO
 
@@ -62,4 +62,9 @@ def write_trace(path: Path, events: int, pages: int = 65536, seed: int = 1) -> i
 
 
 if __name__ == "__main__":
-    print(write_trace(Path(sys.argv[1]), *map(int, sys.argv[2:])))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("path", type=Path, metavar="FILE", help="the trace to write")
+    parser.add_argument("events", type=int, nargs="?", default=1_000_000, help="how many events, about (default: %(default)s)")
+    parser.add_argument("pages", type=int, nargs="?", default=65536, help="of the guest (default: %(default)s)")
+    given = parser.parse_args()
+    print(write_trace(given.path, given.events, given.pages))

@@ -9,6 +9,7 @@ processes the time that they had a processor is shown too, which is what one cor
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -160,7 +161,11 @@ def cold_start(folder: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    longest = int(sys.argv[1].replace(",", "")) if len(sys.argv) > 1 else 5_500_000
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "events", nargs="?", type=int, default=5_500_000, help="of the longest native trace (default: %(default)s)"
+    )
+    longest = parser.parse_args().events
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         for part in (large_guest(place), native(place, longest), qemu_log(place), hidden_writes(place), cold_start(place), by_length(place, longest)):
