@@ -162,9 +162,7 @@ def cold_start(folder: Path) -> Iterator[str]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "events", nargs="?", type=int, default=5_500_000, help="of the longest native trace (default: %(default)s)"
-    )
+    parser.add_argument("events", nargs="?", type=int, default=5_500_000, help="of the longest native trace (default: %(default)s)")
     longest = parser.parse_args().events
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
