@@ -28,7 +28,7 @@ from balloonproof.checker.read import Event, Trace
 from balloonproof.checker.read.record import record_files
 from balloonproof.checker.read.sources import Kind, lines, recognise
 from balloonproof.grammar import TraceInputError, TraceSyntaxError
-from balloonproof.model.language import UnknownName
+from balloonproof.model.language import Configuration, UnknownName
 from balloonproof.model.workers import each
 
 TRACES = Path(__file__).parents[1] / "traces"
@@ -128,6 +128,11 @@ def outcome(verdict: Callable[[], str]) -> str:
         return "crash"
 
 
+def checked(trace: Trace, configuration: Configuration) -> str:
+    """The outcome for a record that was read."""
+    return outcome(lambda: check_opened(trace, configuration).verdict)
+
+
 def cut_file(record: Path, dice: random.Random) -> str:
     """The outcome for the record with one of its files cut short inside a line."""
     files = {path: "".join(text + "\n" for _, text in lines(path)) for path in record_files(record) if recognise(path) in CUT}
@@ -157,8 +162,7 @@ def try_record(numbers: range, record: Path, seed: int) -> Counter[tuple[str, st
         if changed is None:
             found[kind, "nothing"] += 1
         else:
-            now: Trace = replace(trace, events=changed)
-            found[kind, outcome(lambda now=now: check_opened(now, configuration).verdict)] += 1  # type: ignore[misc]
+            found[kind, checked(replace(trace, events=changed), configuration)] += 1
     return found
 
 

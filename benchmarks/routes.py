@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from balloonproof.model.language import Configuration, UnknownName
-from balloonproof.model.systems import SYSTEMS, find_system
+from balloonproof.model.systems import SYSTEMS, find_system, shown_configurations
 
 ROUTES = {"search": "search and learned invariant", "lemmas": "written lemmas", "spacer": "Spacer"}
 VERDICTS = {0: "proved", 1: "refuted", 3: "undecided"}
@@ -38,8 +38,7 @@ class Cell:
 
 def configurations(names: Sequence[str] = ()) -> list[Configuration]:
     """Those of `prove --all`, in its order."""
-    systems = [find_system(name) for name in names] or SYSTEMS
-    return [item for system in systems for item in dict.fromkeys([system.configure(), system.configure(dict(system.safe))])]
+    return shown_configurations([find_system(name) for name in names] or SYSTEMS)
 
 
 def run(configuration: Configuration, route: str, seconds: float) -> Cell:

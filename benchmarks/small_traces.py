@@ -10,14 +10,13 @@ from functools import cache
 from pathlib import Path
 
 from balloonproof.checker.model_trace import all_events, header_of, trace_of
-from balloonproof.checker.observe import REQUIRED_ALWAYS
+from balloonproof.checker.observe import always_shown
 from balloonproof.checker.read import Event, Trace, read_trace
 from balloonproof.model.catalogue import RACES
-from balloonproof.model.compiled import Move
-from balloonproof.model.engines.bounded import Run, RunStep
+from balloonproof.model.engines.bounded import Run
 from balloonproof.model.explicit import Explicit, Shape
 from balloonproof.model.language import Configuration
-from balloonproof.model.simulate import Simulator
+from balloonproof.model.simulate import Simulator, Walk
 from balloonproof.model.systems import SYSTEMS
 
 RACE_TRACES = Path(__file__).parent.parent / "traces" / "races"
@@ -67,7 +66,7 @@ def small_trace(seed: int) -> Small:
     run = _run(dice)
     configuration, shape, events = run.explicit.configuration, run.explicit.shape, trace_of(run).events
     kinds = all_events(configuration)
-    required = {action.event for action in configuration.system.actions if action.name in REQUIRED_ALWAYS}
+    required = always_shown(configuration)
     share = dice.choice([0.05, 0.15, 0.3, 0.5, 0.7])
     hidden = {kind for kind in kinds if dice.random() < share}
     partly = {kind for kind in sorted(hidden) if dice.random() < 0.2}  # not observed, and yet shown now and then
@@ -102,26 +101,16 @@ def _run(dice: random.Random) -> Run:
 
 def _replayed(source: Simulator, script: Sequence[tuple[str, str]], dice: random.Random, noise: float) -> Run:
     """The steps that `script` names by event and role, random ones between them, what has become impossible left out."""
-    state = source.start(dice)
-    steps: list[RunStep] = []
-
-    def take(choices: Sequence[Move]) -> bool:
-        nonlocal state
-        step = source.step(state, choices, dice)
-        if step:
-            steps.append(step)
-            state = source.layout.pack(step.after)
-        return step is not None
-
+    walk = Walk(source, source.start(dice), dice)
     sends = [move for move in source.moves if move.step.action.name in ("arm-log", "clear-bit", "read-page")]
     for name, role in script:
-        while dice.random() < noise and take(source.moves):
+        while dice.random() < noise and walk.take(source.moves):
             pass
         wanted = [move for move in source.moves if move.step.action.event == name and move.step.role == role]
         for _ in range(12):  # other pages must be sent before a migration completes
-            if take(wanted) or not take(sends):
+            if walk.take(wanted) or not walk.take(sends):
                 break
-    return Run(source.explicit, tuple(steps))
+    return walk.run()
 
 
 def _changed(shown: list[Event], configuration: Configuration, shape: Shape, dice: random.Random) -> list[Event]:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from balloonproof.checker.checking import check_opened, hidden, open_trace
-from balloonproof.checker.observe import REQUIRED_ALWAYS
+from balloonproof.checker.observe import always_shown
 from balloonproof.checker.read import Trace
 from balloonproof.checker.trace_tests import race_trace
 from balloonproof.checker.verdict import REJECT
@@ -95,6 +95,5 @@ def sight(race: Race) -> Sight:
 
 def _is_rejected(trace: Trace, configuration: Configuration, shown: Collection[str]) -> bool:
     """Is the trace rejected if only these kinds of events are observed?"""
-    required = {item.event for item in configuration.system.actions if item.name in REQUIRED_ALWAYS}
-    unseen = {item.event for item in configuration.system.actions} - set(shown) - required
+    unseen = {item.event for item in configuration.system.actions} - set(shown) - always_shown(configuration)
     return check_opened(hidden(trace, sorted(unseen)), configuration).verdict == REJECT

@@ -57,7 +57,7 @@ class _Native:
         events = (event for number, text in numbered if number for event in [reader.read(number, text)] if event is not None)
         first = next(events, None)
         reader.finish()
-        header = Header(**reader.header)  # type: ignore[arg-type]
+        header = reader.read_header()
         if header.pages is None:
             raise TraceInputError(self.path, "to be followed while it is written a trace has to say how many pages there are: 'guest pages=...'")
         return header, [], iter(()) if first is None else _chain(first, events)

@@ -40,6 +40,11 @@ REQUIRED_ALWAYS = frozenset({"switch-over", "start-migration", "kexec"})
 """Actions that are never assumed to have happened unseen: a trace is of the migrations, and of the guest's boots, that it shows."""
 
 
+def always_shown(configuration: Configuration) -> set[str]:
+    """The events of these actions in a system."""
+    return {item.event for item in configuration.system.actions if item.name in REQUIRED_ALWAYS}
+
+
 @dataclass(frozen=True)
 class Meaning:
     """What one kind of event says.

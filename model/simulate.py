@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from balloonproof.model.compiled import Layout, Move, compile_steps
 from balloonproof.model.engines.bounded import Run, RunStep
@@ -26,12 +27,10 @@ class Simulator:
     def run(self, length: int, seed: int) -> Run:
         """A run of `length` steps (fewer only if no move is possible any more), the same for the same seed."""
         dice = random.Random(seed)
-        state = self.start(dice)
-        steps: list[RunStep] = []
-        while len(steps) < length and (step := self.step(state, self.moves, dice)):
-            steps.append(step)
-            state = self.layout.pack(step.after)
-        return Run(self.explicit, tuple(steps))
+        walk = Walk(self, self.start(dice), dice)
+        while len(walk.steps) < length and walk.take(self.moves):
+            pass
+        return walk.run()
 
     def start(self, dice: random.Random) -> int:
         """An initial state, packed; what is left open is thrown for."""
@@ -45,3 +44,25 @@ class Simulator:
             return None
         move = dice.choices(enabled, [self.weights[item] for item in enabled])[0]
         return RunStep(move.step, self.layout.unpack(state), self.layout.unpack(int(move.after(state))))
+
+
+@dataclass
+class Walk:
+    """A run that is being made step by step; `state` is where it has come to, packed."""
+
+    simulator: Simulator
+    state: int
+    dice: random.Random
+    steps: list[RunStep] = field(default_factory=list)
+
+    def take(self, choices: Iterable[Move]) -> bool:
+        """One of these moves; no if none is possible."""
+        step = self.simulator.step(self.state, choices, self.dice)
+        if step:
+            self.steps.append(step)
+            self.state = self.simulator.layout.pack(step.after)
+        return step is not None
+
+    def run(self) -> Run:
+        """The run so far."""
+        return Run(self.simulator.explicit, tuple(self.steps))

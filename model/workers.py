@@ -28,6 +28,11 @@ def silent(message: str) -> None:
     """A progress callback that says nothing."""
 
 
+def prefixed(progress: Progress, before: str) -> Progress:
+    """A progress callback that says `before` in front of each message."""
+    return lambda message: progress(f"{before}{message}")
+
+
 def usable_cores() -> int:
     """How many pieces of work may run at the same time; 1 where forking is not safe or not useful."""
     import multiprocessing

@@ -19,15 +19,15 @@ from balloonproof.checker.model_trace import all_events, trace_of
 from balloonproof.checker.observe import Vocabulary
 from balloonproof.checker.read.events import Event, Header, Trace
 from balloonproof.checker.verdict import Report
-from balloonproof.model.compiled import Layout, Move, compile_predicate
-from balloonproof.model.engines.bounded import Run, RunStep
+from balloonproof.model.compiled import Layout, compile_predicate
+from balloonproof.model.engines.bounded import Run
 from balloonproof.model.engines.reachability import explore, silent
 from balloonproof.model.engines.verdict import explicit_run
 from balloonproof.model.explicit import Explicit, Shape
 from balloonproof.model.language import Configuration, Property
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.properties import HINTED_PAGES_RELEASED, NO_PAGE_LOST
-from balloonproof.model.simulate import Simulator
+from balloonproof.model.simulate import Simulator, Walk
 from balloonproof.model.systems import HINTING, PRECOPY
 from balloonproof.model.terms import negate
 
@@ -99,22 +99,13 @@ def shaken(script: Run, chunks: tuple[int, ...], seed: int, noise: float, slots:
     sends = [move for move in source.moves if move.step.action.name in ("arm-log", "clear-bit", "read-page")]
     first = {name: dice.randrange(2) if value is None else value for name, value in source.explicit.initial_values.items()}
     state = layout.pack({**first, **{name: value for name, value in script.steps[0].before.items() if name.endswith("holds_ring")}})
-    steps: list[RunStep] = []
-
-    def take(choices: Sequence[Move]) -> bool:
-        nonlocal state
-        step = source.step(state, choices, dice)
-        if step:
-            steps.append(step)
-            state = layout.pack(step.after)
-        return step is not None
-
+    walk = Walk(source, state, dice)
     for item in script.steps:
         while dice.random() < noise:
-            take(source.moves)
-        while not take([moves[item.step.name]]) and take(sends):  # other pages must be sent before a migration completes
+            walk.take(source.moves)
+        while not walk.take([moves[item.step.name]]) and walk.take(sends):  # other pages must be sent before a migration completes
             pass
-    return Run(source.explicit, tuple(steps))
+    return walk.run()
 
 
 def violations(run: Run) -> set[tuple[int, str]]:

@@ -38,6 +38,7 @@ def check(
     """
     from balloonproof.checker.checking import check_paths
     from balloonproof.checker.read import is_native
+    from balloonproof.model.workers import prefixed
 
     for path in paths:
         must_exist(path)
@@ -50,10 +51,7 @@ def check(
     with progress_line() as say:
         for job in jobs:
             name = job if isinstance(job, str) else " ".join(job)
-
-            def report(message: str, name: str = name) -> None:
-                say(f"{name}: {message}")
-
+            report = prefixed(say, f"{name}: ")
             if follow:
                 from balloonproof.checker.live import check_growing
 

@@ -122,16 +122,16 @@ def _prove_all(claims: tuple[str, ...], output: str, certificate: Path | None) -
     from balloonproof.checker.report.summary_table import summaries_json, summary_lines
     from balloonproof.model.engines.certificate import must_be_free
     from balloonproof.model.engines.verdict import decide
-    from balloonproof.model.systems import SYSTEMS
+    from balloonproof.model.systems import SYSTEMS, shown_configurations
+    from balloonproof.model.workers import prefixed
 
     if certificate:
         must_be_free(certificate)
-    systems = [system.claiming(claims) for system in SYSTEMS] if claims else SYSTEMS
-    configurations = [item for system in systems for item in dict.fromkeys([system.configure(), system.configure(dict(system.safe))])]
+    configurations = shown_configurations([system.claiming(claims) for system in SYSTEMS] if claims else SYSTEMS)
     summaries: list[Summary] = []
     with progress_line() as say:  # one after the other: each decision uses several cores by itself, and its time is what it takes alone
         for number, item in enumerate(configurations):
-            summaries.append(decide(item, lambda message, number=number: say(f"{number} of {len(configurations)} decided; {message}")).summary())  # type: ignore[misc]
+            summaries.append(decide(item, prefixed(say, f"{number} of {len(configurations)} decided; ")).summary())
     if certificate:
         _write_certificates(summaries, certificate, collection=True)
     _answer(output, lambda: summaries_json(configurations, summaries), summary_lines(summaries))

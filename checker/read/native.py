@@ -118,6 +118,10 @@ class LineReader:
     last: int = 0
     """The time of the last event."""
 
+    def read_header(self) -> Header:
+        """The header as far as it was read."""
+        return Header(**self.header)  # type: ignore[arg-type]
+
     def error(self, line: int, column: int, found: str, *expected: str) -> TraceSyntaxError:
         return TraceSyntaxError(self.path, line, column, found, expected, self.text)
 
@@ -168,7 +172,7 @@ def stream_native(path: str | os.PathLike[str]) -> Trace:
     reader = LineReader(name)
     for _ in _parse(reader, lines(name)):
         break
-    return Trace(Header(**reader.header), NativeFile(name))  # type: ignore[arg-type]
+    return Trace(reader.read_header(), NativeFile(name))
 
 
 @dataclass(frozen=True)
@@ -194,7 +198,7 @@ class NativeFile:
 def _read(numbered: Iterable[tuple[int, str]], path: str) -> Trace:
     reader = LineReader(path)
     events = list(_parse(reader, numbered))
-    return Trace(Header(**reader.header), events)  # type: ignore[arg-type]
+    return Trace(reader.read_header(), events)
 
 
 def _parse(reader: LineReader, numbered: Iterable[tuple[int, str]]) -> Iterator[Event]:

@@ -133,25 +133,25 @@ class _Lacking(Transaction):
 
 
 @dataclass(frozen=True, eq=False)
-class RecordedOnePage(OnePage):
-    """The one-page reading; `recordings` gets one of each execution of an action."""
+class Recorded:
+    """A reading whose `recordings` get one of each execution of an action."""
 
     recordings: list[Recording] = field(default_factory=list)
 
     def transaction(self, cells: Mapping[str, Term]) -> Transaction:
+        """What an action is executed in."""
         self.recordings.append(Recording(cells))
         return self.recordings[-1]
 
 
 @dataclass(frozen=True, eq=False)
-class RecordedExplicit(Explicit):
-    """The explicit reading; `recordings` gets one of each execution of an action."""
+class RecordedOnePage(Recorded, OnePage):
+    """The one-page reading, recorded."""
 
-    recordings: list[Recording] = field(default_factory=list)
 
-    def transaction(self, cells: Mapping[str, Term]) -> Transaction:
-        self.recordings.append(Recording(cells))
-        return self.recordings[-1]
+@dataclass(frozen=True, eq=False)
+class RecordedExplicit(Recorded, Explicit):
+    """The explicit reading, recorded."""
 
 
 @dataclass(frozen=True, eq=False)

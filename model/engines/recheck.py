@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from balloonproof.model.workers import Progress, each, silent
+from balloonproof.model.workers import Progress, each, prefixed, silent
 
 FORMAT, COLLECTION, VERSION = "balloonproof certificate", "balloonproof certificates", 2
 MANIFEST = "manifest.json"
@@ -265,6 +265,6 @@ def recheck_certificate(certificate: Certificate, solver: str | None = None, pro
         return ask_program(solver, certificate.path / item.file) if solver is not None else ask_cvc5(item)
 
     name = cvc5_version() if solver is None else solver
-    answers = _answers(certificate.obligations, ask, lambda message: progress(f"{certificate.configuration}: {message}"))
+    answers = _answers(certificate.obligations, ask, prefixed(progress, f"{certificate.configuration}: "))
     wrong = tuple(f"{item.file}: {(answer.splitlines() or ['nothing'])[0]}" for item, answer in answers if answer != "unsat")
     return Recheck(certificate, name, wrong)

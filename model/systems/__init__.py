@@ -5,7 +5,9 @@ The first value of a setting is what QEMU HEAD with Linux HEAD does, or what the
 
 from __future__ import annotations
 
-from balloonproof.model.language import System, UnknownName
+from collections.abc import Iterable
+
+from balloonproof.model.language import Configuration, System, UnknownName
 from balloonproof.model.systems.balloon import BALLOON
 from balloonproof.model.systems.balloon_skip import BALLOON_SKIP
 from balloonproof.model.systems.combined import COMBINED
@@ -32,9 +34,15 @@ __all__ = [
     "SNAPSHOT",
     "SYSTEMS",
     "find_system",
+    "shown_configurations",
 ]
 
 SYSTEMS: tuple[System, ...] = (PRECOPY, BALLOON, REPORTING, FREE_PAGE_BITMAP, BALLOON_SKIP, COMBINED, HINTING, POSTCOPY, SNAPSHOT, FIRECRACKER, QEMU)
+
+
+def shown_configurations(systems: Iterable[System] = SYSTEMS) -> list[Configuration]:
+    """Each of these systems at its defaults and at its safe settings."""
+    return [item for system in systems for item in dict.fromkeys([system.configure(), system.configure(dict(system.safe))])]
 
 
 def find_system(name: str) -> System:
