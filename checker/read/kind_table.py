@@ -130,7 +130,7 @@ class KindTable:
             worth = len(text) >= _SHORTEST_LEAP and len(texts) + len(text) < 1 << PLACE_BITS
             rows[start, LEAP] = (row * ROW << PLACE_BITS | len(texts)) << LENGTH_BITS | len(text) if worth else 0
             texts += text if worth else b""
-        self.texts = np.frombuffer(bytes(texts), dtype=np.uint8)
+        self.texts = np.frombuffer(texts, dtype=np.uint8)
 
     def _entry(self, state: Any, byte: int) -> int:
         if byte == 10:
