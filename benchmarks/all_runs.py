@@ -33,7 +33,7 @@ class AllRuns:
     def verdict(self, trace: Trace) -> str:
         """What the runs that show this trace are: "none", all "safe", all "unsafe", or "both".  TooMany if they cannot be followed."""
         hidden = self.hidden(trace)
-        initial = self._initial()
+        initial = set(self.layout.states(self.explicit.initial_values))
         unsafe = {state for state in initial if self.is_bad(state)}
         safe = initial - unsafe
         self._close(safe, unsafe, hidden)
@@ -67,13 +67,6 @@ class AllRuns:
         """The moves that an event can stand for."""
         role = f"page{event.pages[0][0]}" if event.pages else ""
         return [move for move in self.moves if event.name in self._names(move) and move.step.role == role]
-
-    def _initial(self) -> set[int]:
-        states = {0}
-        for name, value in self.explicit.initial_values.items():
-            values = range(self.explicit.variables[name].size) if value is None else [value]
-            states = {state | (one << self.layout.offsets[name]) for state in states for one in values}
-        return states
 
     def _with_ring(self, event: Event, states: Iterable[int]) -> set[int]:
         """Those states in which these pages, and no others, hold the used ring."""

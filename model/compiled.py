@@ -39,6 +39,14 @@ class Layout:
     def pack(self, values: Mapping[str, int]) -> int:
         return sum(int(values[name]) << offset for name, offset in self.offsets.items())
 
+    def states(self, values: Mapping[str, int | None]) -> list[int]:
+        """Every packed state with these values, in rising order; None where a variable may have any."""
+        states = [0]
+        for name, value in values.items():
+            every = range(self.sorts[name].size) if value is None else [value]
+            states = [state | (one << self.offsets[name]) for state in states for one in every]
+        return sorted(states)
+
     def unpack(self, state: int) -> dict[str, int]:
         return {name: (int(state) & self.mask(name)) >> offset for name, offset in self.offsets.items()}
 

@@ -39,7 +39,7 @@ from balloonproof.model.terms import (
     decrement,
     disj,
     enum_sort,
-    equal,
+    has_values,
     increment,
     range_sort,
     variable,
@@ -341,9 +341,8 @@ class Explicit:
 
     @cached_property
     def initial(self) -> Term:
-        sorts = self.variables
-        fixed = {name: value for name, value in self.initial_values.items() if value is not None}
-        return conj(*(equal(variable(name, sorts[name]), const(value, sorts[name])) for name, value in fixed.items()))
+        """The initial states."""
+        return has_values(self.initial_values, self.variables)
 
     def predicate(self, item: Property, page: int = 0) -> Term:
         """A property of page number `page` as a term."""

@@ -40,8 +40,8 @@ from balloonproof.model.terms import (
     choose,
     conj,
     enum_sort,
-    equal,
     exists,
+    has_values,
     negate,
     substitute,
     variable,
@@ -295,15 +295,15 @@ class OnePage:
         return {name: f.sort for name, f in declared_fields().items() if name not in fixed}
 
     @cached_property
+    def initial_values(self) -> dict[str, int | None]:
+        """The initial value of each variable; None where any value will do."""
+        fields = declared_fields()
+        return {name: None if fields[name].initial is None else as_term(fields[name].initial, sort).value for name, sort in self.variables.items()}
+
+    @cached_property
     def initial(self) -> Term:
         """The initial states."""
-        return conj(
-            *(
-                equal(variable(name, f.sort), as_term(f.initial, f.sort))
-                for name, f in declared_fields().items()
-                if name in self.variables and f.initial is not None
-            )
-        )
+        return has_values(self.initial_values, self.variables)
 
     def predicate(self, item: Property) -> Term:
         """A property of the observed page as a term over `variables`."""

@@ -214,6 +214,11 @@ def equal(left: Term, right: Term) -> Term:
     return Term._make("eq", BOOL, (left, right))
 
 
+def has_values(values: Mapping[str, int | None], sorts: Mapping[str, Sort]) -> Term:
+    """Each variable has its value; None where any will do."""
+    return conj(*(equal(variable(name, sorts[name]), const(value, sorts[name])) for name, value in values.items() if value is not None))
+
+
 def choose(condition: Term | bool, then: Value, otherwise: Value, sort: Sort | None = None) -> Term:
     """`then` where `condition` holds, else `otherwise`; `sort` is needed only if neither branch is a term or enum."""
     for branch in (then, otherwise):

@@ -17,11 +17,7 @@ def levels(explicit: Explicit) -> Iterator[States]:
     layout = Layout.of(explicit.variables)
     assert layout.width <= 63
     moves = compile_steps(explicit.steps, layout)
-    frontier = np.zeros(1, dtype=np.int64)
-    for name, value in explicit.initial_values.items():
-        values = range(explicit.variables[name].size) if value is None else [value]
-        frontier = np.concatenate([frontier | (each << layout.offsets[name]) for each in values])
-    seen = frontier = sorted_unique(frontier)
+    seen = frontier = np.array(layout.states(explicit.initial_values), dtype=np.int64)
     while len(frontier):
         yield frontier
         after = sorted_unique(np.concatenate([apply(move, frontier) for move in moves]))

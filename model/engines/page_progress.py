@@ -17,7 +17,7 @@ import numpy as np
 
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
 from balloonproof.model.engines.progress import ProgressCheck, in_words, is_fair, stuck_states
-from balloonproof.model.engines.reachability import Searched, States, holds, levels, sorted_unique
+from balloonproof.model.engines.reachability import Searched, States, holds, initial_states, levels
 from balloonproof.model.explicit import Explicit, Shape
 from balloonproof.model.language import Property
 from balloonproof.model.terms import Term, const, disj, equal
@@ -44,12 +44,8 @@ def explore_pages(explicit: Explicit) -> ReachablePages:
     layout = Layout.of(explicit.variables)
     if layout.width > 63:
         raise ValueError(f"a state of {explicit.shape.pages} pages of {explicit.configuration} has {layout.width} bits, more than 63")
-    initial = np.zeros(1, dtype=np.int64)
-    for name, value in explicit.initial_values.items():
-        values = range(explicit.variables[name].size) if value is None else [value]
-        initial = np.concatenate([initial | (item << layout.offsets[name]) for item in values])
     moves = compile_steps(explicit.steps, layout)
-    return ReachablePages(explicit, layout, moves, list(levels(moves, sorted_unique(initial))))
+    return ReachablePages(explicit, layout, moves, list(levels(moves, initial_states(explicit, layout))))
 
 
 def check_page_progress(reachable: ReachablePages, item: Property) -> ProgressCheck:

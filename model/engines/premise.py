@@ -186,7 +186,7 @@ def projection_claims(configuration: Configuration) -> Iterator[Claim]:
     before = explicit.state()
     seen = project(explicit, before)
     assumed = well_formed(explicit, before)
-    starts = conj(assumed, *(equal(seen[name], term) for name, term in _initial_values(one).items()))
+    starts = conj(assumed, *(equal(seen[name], const(value, one.variables[name])) for name, value in one.initial_values.items() if value is not None))
     yield Claim("initial", (("an explicit initial state", explicit.initial), ("is seen otherwise", negate(starts))))
     for step in explicit.steps:
         yield step_claim(one, explicit, step, seen, assumed)
@@ -221,11 +221,6 @@ def check_projection(configuration: Configuration) -> Iterator[tuple[str, Premis
     """Check claim 1 with Z3: the name of each part, and what is wrong with it (None: nothing)."""
     for claim in projection_claims(configuration):
         yield claim.name, claim.failure()
-
-
-def _initial_values(one: OnePage) -> dict[str, Term]:
-    fields = {name: item for name, item in declared_fields().items() if name in one.variables}
-    return {name: as_term(item.initial, item.sort) for name, item in fields.items() if item.initial is not None}
 
 
 def _counterparts(explicit: Explicit, one: OnePage, step: Step) -> list[Step]:

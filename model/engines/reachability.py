@@ -117,17 +117,9 @@ class Reachable(Searched):
     levels: Sequence[States]
 
 
-def initial_states(system: OnePage, layout: Layout) -> States:
+def initial_states(system: OnePage | Explicit, layout: Layout) -> States:
     """All packed initial states: declared values, and every choice of the variables left open."""
-    from balloonproof.model.one_page import declared_fields
-    from balloonproof.model.terms import as_term
-
-    states = np.zeros(1, dtype=np.int64)
-    for name, sort in system.variables.items():
-        initial = declared_fields()[name].initial
-        values = range(sort.size) if initial is None else [as_term(initial, sort).value]
-        states = np.concatenate([states | (value << layout.offsets[name]) for value in values])
-    return sorted_unique(states)
+    return np.array(layout.states(system.initial_values), dtype=np.int64)
 
 
 def levels(moves: Sequence[Move], initial: States, stop_at: Callable[[States], NDArray[np.bool_] | bool] | None = None) -> Iterator[States]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from balloonproof.model.explicit import Explicit, Shape
 from balloonproof.model.language import Configuration, Step
 from balloonproof.model.one_page import OnePage, declared_fields
-from balloonproof.model.terms import FALSE, Sort, Term, as_term, conj, const, equal, negate, substitute, topological, variable
+from balloonproof.model.terms import FALSE, Sort, Term, conj, const, equal, negate, substitute, topological, variable
 
 ONE_PAGE, EXPLICIT = "one-page", "explicit"
 READINGS = (ONE_PAGE, EXPLICIT)
@@ -85,13 +85,10 @@ def one_page_system(configuration: Configuration) -> TransitionSystem:
     one = OnePage(configuration)
     scope = "one page and an environment that takes every step that other pages could take: any number of pages, messages and command ids"
     properties = [(item, one.predicate(item)) for item in configuration.system.properties]
-    fields = {name: declared_fields()[name] for name in one.variables}
     return TransitionSystem(
         configuration.system.name,
         _about(configuration, scope),
-        tuple(
-            Variable(name, item.sort, None if item.initial is None else as_term(item.initial, item.sort).value, item.meaning) for name, item in fields.items()
-        ),
+        tuple(Variable(name, one.variables[name], value, declared_fields()[name].meaning) for name, value in one.initial_values.items()),
         tuple(step for step in one.steps if step.updates),
         tuple(Predicate(item.name, item.meaning, term) for item, term in properties if item.kind == "always"),
         tuple(Predicate(item.name, item.meaning, term) for item, term in properties if item.kind == "sometimes"),
