@@ -19,11 +19,12 @@ import numpy as np
 
 from balloonproof.checker.observe import Meaning, Vocabulary, in_system
 from balloonproof.checker.transitions import Letter, Transitions
+from balloonproof.checker.unseen_steps import UnseenSteps
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
-from balloonproof.model.engines.reachability import States, apply, contains, holds, initial_states, sorted_unique
+from balloonproof.model.engines.reachability import States, apply, holds, initial_states, levels, sorted_unique
 from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.terms import BOOL, TRUE, Term, disj, substitute, variable, variables_of
+from balloonproof.model.terms import BOOL, TRUE, Term, conj, disj, substitute, variable, variables_of
 
 IMPOSSIBLE = 0
 """The number of the empty set: no run of the model explains what was seen."""
@@ -51,9 +52,10 @@ class Automaton:
         return compile_steps([self._remembering(step) for step in self.one_page.steps], self.layout, keep_idle=True)
 
     @cached_property
-    def unseen(self) -> Mapping[bool, Sequence[tuple[Move, Term]]]:
+    def unseen(self) -> Mapping[bool, UnseenSteps]:
         """Moves that the trace need not show, inside a sync and outside one."""
-        return {False: self._unseen_moves(False), True: self._unseen_moves(True)}
+        inside = UnseenSteps(self._unseen_moves(in_sync=True))
+        return {True: inside, False: UnseenSteps(self._unseen_moves(in_sync=False)) if self.vocabulary.has_sync_windows else inside}
 
     @cached_property
     def _told_apart(self) -> frozenset[str]:
@@ -69,8 +71,8 @@ class Automaton:
         }
         return replace(step, updates={**step.updates, **bits})
 
-    def _unseen_moves(self, in_sync: bool) -> list[tuple[Move, Term]]:
-        """Moves that the trace need not show, each with the condition under which it may stay unseen."""
+    def _unseen_moves(self, in_sync: bool) -> list[Move]:
+        """Moves that the trace need not show, made only where they may stay unseen."""
         found = []
         for move in self.moves:
             name = move.step.action.name
@@ -81,7 +83,7 @@ class Automaton:
             if name == "fetch" and self.vocabulary.has_sync_windows and not in_sync:
                 continue
             condition = self.vocabulary.unseen_condition(name) if move.step.role in ("own", "") else TRUE
-            found.append((move, in_system(condition, self.one_page)))
+            found.append(replace(move, guard=conj(move.guard, in_system(condition, self.one_page))))
         return found
 
     @property
@@ -119,17 +121,7 @@ class Automaton:
 
     def closure(self, states: States, in_sync: bool) -> States:
         """`states` and all that unseen steps can make of them."""
-        return self._closed(states, self.unseen[in_sync])
-
-    def _closed(self, states: States, moves: Sequence[tuple[Move, Term]]) -> States:
-        seen, frontier = states, states
-        while len(frontier):
-            reached = [apply(move, self.holding(condition, frontier)) for move, condition in moves]
-            after = sorted_unique(np.concatenate([*reached, frontier[:0]]))
-            frontier = after[~contains(seen, after)]
-            seen = np.concatenate([seen, frontier])
-            seen.sort(kind="stable")
-        return seen
+        return self.unseen[in_sync].closure(states)
 
     def moves_for(self, meaning: Meaning, role: str) -> Sequence[Move]:
         """The moves that may explain an event for a page in `role`: own (named by it), sibling (of the host page of one that is named), peer (another of
@@ -172,7 +164,7 @@ class Automaton:
 
     def everything(self) -> int:
         """After a gap in the trace: all that the model can ever be in."""
-        return self._known(IMPOSSIBLE, ("everything", "", False), lambda: self._closed(self.initial_states(), [(move, TRUE) for move in self.moves]))
+        return self._known(IMPOSSIBLE, ("everything", "", False), lambda: sorted_unique(np.concatenate(list(levels(self.moves, self.initial_states())))))
 
     def show(self, state: int) -> dict[str, str]:
         """A state's variables as printed values."""

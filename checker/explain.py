@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from balloonproof.checker.automaton import Automaton
-from balloonproof.checker.monitor import Monitor, PageMonitor
+from balloonproof.checker.monitor import PageMonitor
 from balloonproof.checker.observe import FOLLOWED_UP_TO, Meaning
 from balloonproof.checker.read.events import Event
 from balloonproof.checker.verdict import Telling
 from balloonproof.model.compiled import Move
 from balloonproof.model.engines.reachability import States, apply, contains, holds, sorted_unique
 from balloonproof.model.language import Actor
-from balloonproof.model.terms import FALSE, Term, const, show_value, variable
+from balloonproof.model.terms import Term
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def events_by_page(monitor: PageMonitor, events: Iterable[Event], pages: Iterabl
         if not ends:
             break
         if event.source in places:
-            ends = [end for end in ends if not _same(event, end)]
+            ends = [end for end in ends if not same(event, end)]
         if event.name == FOLLOWED_UP_TO:
             break
         meaning = monitor.vocabulary.meaning(event)
@@ -77,13 +77,13 @@ class PageView:
                 in_sync = in_sync or meaning.opens_sync
                 self.sights.append(Sight(event, meaning, role, in_sync, self.final))
                 after = self.automaton.after(self.final, meaning, role, in_sync)
-                if _same(event, until) and (number == len(seen) or not after):
+                if same(event, until) and (number == len(seen) or not after):
                     break
                 self.final = after
                 self.followed += 1
                 if "merge" in meaning.actions:
                     in_sync = False
-            if not self.final or _same(event, until):
+            if not self.final or same(event, until):
                 break
 
     def _seen(self, event: Event) -> list[tuple[Meaning, str]]:
@@ -146,7 +146,7 @@ class PageView:
         return None
 
 
-def _same(event: Event, other: Event | None) -> bool:
+def same(event: Event, other: Event | None) -> bool:
     """Are these one event of a trace?  A trace that is read anew gives equal events, not the same objects."""
     return event is other or event == other
 
@@ -156,8 +156,7 @@ def path_between(automaton: Automaton, start: States, target: int, in_sync: bool
     levels = [start]
     seen = start
     while not contains(levels[-1], np.array([target], dtype=np.int64))[0]:
-        moves = automaton.unseen[in_sync]
-        reached = [apply(move, automaton.holding(condition, levels[-1])) for move, condition in moves]
+        reached = [apply(move, levels[-1]) for move in automaton.unseen[in_sync].moves]
         after = sorted_unique(np.concatenate([*reached, start[:0]]))
         levels.append(after[~contains(seen, after)])
         if not len(levels[-1]):
@@ -165,75 +164,14 @@ def path_between(automaton: Automaton, start: States, target: int, in_sync: bool
         seen = np.union1d(seen, levels[-1])
     told: list[ToldStep] = []
     for level in reversed(levels[:-1]):
-        for move, condition in automaton.unseen[in_sync]:
-            chosen = automaton.holding(condition, level)
-            enabled = chosen[holds(move.enabled, chosen)]
+        for move in automaton.unseen[in_sync].moves:
+            enabled = level[holds(move.enabled, level)]
             hits = enabled[np.broadcast_to(np.asarray(move.after(enabled)) == target, enabled.shape)] if len(enabled) else enabled
             if len(hits):
                 told.insert(0, ToldStep(move, None, int(hits[0]), target))
                 target = int(hits[0])
                 break
     return told
-
-
-def needed(automaton: Automaton, sight: Sight, page: int) -> list[str]:
-    """What would have made an impossible event possible: single variables that had another value in every possible state.
-
-    Each variable is changed alone, in all states that were possible, and the event is tried again with unseen steps before it.
-    """
-    states = automaton.sets[sight.before]
-    answers = []
-    if sight.role == "own" and not len(automaton.holding(sight.meaning.before, states)):
-        answers.append(f"{says(sight.meaning.before, page)}, which the event states (it was so in no possible state)")
-    names = sorted(automaton.layout.sorts, key=lambda name: not name.startswith("page."))
-    for name in names:
-        sort = automaton.layout.sorts[name]
-        if not name.startswith(("page.", "phase", "hinting", "running", "queue.", "chunk.")):
-            continue
-        for value in range(sort.size):
-            changed = sorted_unique((states & ~automaton.layout.mask(name)) | (value << automaton.layout.offsets[name]))
-            closed = automaton.closure(changed, sight.in_sync)
-            if len(automaton.image(closed, sight.meaning, sight.role)):
-                term = variable(name, sort) == const(value, sort)
-                was = sorted({automaton.show(int(state))[name].lower() for state in automaton.holding(~term, states)[:1000]})
-                answers.append(f"{readable(name, page)} = {show_value(sort, value)} (it was {' or '.join(was)})")
-    return answers
-
-
-def says(term: Term, page: int) -> str:
-    """A statement about a page in words."""
-    if term.op == "var":
-        return readable(term.name, page)
-    if term.op == "not":
-        return f"not {says(term.args[0], page)}"
-    if term.op == "eq" and term.args[0].op == "var":
-        return f"{readable(term.args[0].name, page)} = {show_value(term.args[1].sort, term.args[1].value)}"
-    if term.op in ("and", "or"):
-        return f" {term.op} ".join(says(arg, page) for arg in term.args)
-    return "the destination to have loaded the page" if term is FALSE else repr(term)
-
-
-def forbidding_guards(monitor: PageMonitor, events: Sequence[Event], page: int, until: Event) -> dict[str, PageView]:
-    """Guards without which the model explains the trace for this page up to and including the event that it cannot explain with them; with its view of it."""
-    configuration = monitor.one_page.configuration
-    found: dict[str, PageView] = {}
-    for guard in configuration.system.guards:
-        if not configuration.keeps(guard.name):
-            continue
-        weaker = configuration.system.configure(dict(configuration.settings), [*configuration.removed, guard.name])
-        other = Monitor(weaker, monitor.vocabulary.header, 1)
-        other.neighbours, other.differing = monitor.neighbours, monitor.differing
-        view = PageView(other, events, page, until)
-        if view.sights and _same(view.sights[-1].event, until) and view.explains_last():
-            found[guard.name] = view
-    return found
-
-
-def readable(name: str, page: int) -> str:
-    """A cell's name for people."""
-    if name.startswith("page."):
-        return f"page {page:#x} {name.removeprefix('page.').replace('_', ' ')}"
-    return name.replace("_", " ").replace(".", " ")
 
 
 WHOSE = {"own": "this page", "sibling": "another page of the host page", "peer": "another page of the chunk", "stranger": "another page"}

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from balloonproof.checker.checking import check_opened, hidden, open_trace
+from balloonproof.checker.checking import open_trace
+from balloonproof.checker.hiding import hidden
+from balloonproof.checker.judging import judge
 from balloonproof.checker.observe import always_shown
 from balloonproof.checker.read import Trace
 from balloonproof.checker.trace_tests import race_trace
@@ -96,4 +98,4 @@ def sight(race: Race) -> Sight:
 def _is_rejected(trace: Trace, configuration: Configuration, shown: Collection[str]) -> bool:
     """Is the trace rejected if only these kinds of events are observed?"""
     unseen = {item.event for item in configuration.system.actions} - set(shown) - always_shown(configuration)
-    return check_opened(hidden(trace, sorted(unseen)), configuration).verdict == REJECT
+    return judge(hidden(trace, sorted(unseen)), configuration).verdict == REJECT

@@ -15,8 +15,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from balloonproof.checker import jit
-from balloonproof.checker.checking import chosen_configuration, hidden, report_of
+from balloonproof.checker.checking import chosen_configuration, explained
 from balloonproof.checker.following import Followed, check_beginning, check_host_pages, follow_batch, follow_event
+from balloonproof.checker.hiding import hidden
+from balloonproof.checker.judging import judged
 from balloonproof.checker.monitor import Monitor, PageMonitor
 from balloonproof.checker.observe import DETAILED, IGNORED
 from balloonproof.checker.read import Event, Header, Trace
@@ -260,6 +262,6 @@ def _follow(path: str, form: _Format, choose: Callable[[Trace], Configuration], 
     followed, why = follower.followed, follower.why
     prefix.events = followed.counts.total()
     told = hidden(Trace(header, prefix, notes), hide)
-    report = report_of(told, followed, configuration, watch.progress)
+    report = explained(judged(told, followed, configuration), watch.progress)
     report.notes = [*report.notes, f"followed up to line {prefix.lines}: {why or watch.ended_by or 'its end'}"]
     return report

@@ -138,15 +138,15 @@ class Vocabulary:
         statement = STATEMENTS.get(name)
         if statement is not None:
             return statement(event)
+        actions = self.by_event.get(name)
+        if actions is None:
+            raise UnknownEvent("event", name, sorted({*self.by_event, *IGNORED, *STATEMENTS}))
         if name == "host.hint":
             return self._hint(event)
         if name == "host.command":
             return self._command(event)
         if name == "migration.send" and "unreceived" in event.flags:  # the source's log has it, the destination's does not
-            return Meaning("migration.send unreceived", self.by_event[name], before=FALSE)
-        actions = self.by_event.get(name)
-        if actions is None:
-            raise UnknownEvent("event", name, sorted({*self.by_event, *IGNORED, *STATEMENTS}))
+            return Meaning("migration.send unreceived", actions, before=FALSE)
         if name == "migration.cleanup" and event.arguments.get("state") == "completed":
             return Meaning(name + " completed")
         noticed = any(item not in self.one_page.unnoticed for item in actions) and self.actions[actions[0]].per_page

@@ -144,6 +144,7 @@ def test_a_truncated_file_is_refused_by_name(small: Path) -> None:
         ("migration.stop-vm\n", "migration.stopvm\n", "10:5", "event of the model (did you mean 'migration.stop-vm'?), found unknown event 'migration.stopvm'"),
         ("0.3 migration.send pages=0x1", "0.3 migration.send zeroo pages=0x1", "8:20", "(did you mean 'zero'?), found unknown flag 'zeroo'"),
         ("0.3 migration.send pages=0x1", "0.3 migration.send", "8:5", "found migration.send without pages"),
+        ("0.3 migration.send pages=0x1", "0.3 host.command id=0x80000001 current=0x80000001", "8:5", "found unknown event 'host.command'"),
         ("0.0 migration.start\n", "", "5:5", "found migration.sync-end before any migration.start"),
         ("dirty-log=get", "dirty-lg=get", "3:16", "expected a setting of precopy (did you mean 'dirty-log'?), found 'dirty-lg'"),
         ("system precopy", "system precpy", "3:8", "(did you mean 'precopy'?), found 'precpy'"),

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balloonproof.checker import check
-from balloonproof.checker.checking import check_trace, hidden
+from balloonproof.checker.checking import check_trace
+from balloonproof.checker.hiding import hidden
 from balloonproof.checker.model_trace import all_events, trace_of
 from balloonproof.checker.neighbours import Neighbours
 from balloonproof.checker.read import Event, Trace

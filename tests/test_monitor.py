@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balloonproof.checker.checking import check_trace, hidden
+from balloonproof.checker.checking import check_trace
+from balloonproof.checker.hiding import hidden
 from balloonproof.checker.model_trace import all_events, trace_of
 from balloonproof.checker.observe import Vocabulary
 from balloonproof.checker.read.events import Event, Header, Trace

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from balloonproof.checker import check
-from balloonproof.checker.checking import check_trace, configuration_of, hidden
+from balloonproof.checker.checking import check_trace, configuration_of
+from balloonproof.checker.hiding import hidden
+from balloonproof.checker.judging import guest_clock_decides, judge, judge_as_given
 from balloonproof.checker.read import Event, Trace, read_trace
 from balloonproof.checker.report.junit import junit_xml
 from balloonproof.checker.report.sarif import sarif_json
@@ -181,16 +183,14 @@ def test_a_send_that_the_destination_never_loaded_is_rejected(good: Trace) -> No
 
 
 def test_a_reject_that_hangs_on_the_guests_clock_is_not_given(good: Trace) -> None:
-    from balloonproof.checker import checking
-
     events = list(good.events)
     start = next(index for index, event in enumerate(events) if event.name == "guest.start")
     begin = next(index for index, event in enumerate(events) if event.name == "migration.start")
     early = events.pop(start)._replace(time=events[begin].time)
     trace = Trace(replace(good.header), [*events[: begin + 1], early, *events[begin + 1 :]], good.notes)
-    report = check_trace(trace, configuration_of(trace))
-    assert report.verdict == "reject"
-    assert checking.guest_clock_decides(report)
-    again = checking._without_guest_clock(trace, configuration_of(trace), report, lambda message: None)
+    judged = judge_as_given(trace, configuration_of(trace))
+    assert judged.verdict == "reject"
+    assert guest_clock_decides(judged)
+    again = judge(trace, configuration_of(trace))
     assert again.verdict == "inconclusive"
     assert "guest's clock" in again.reasons[-1]

@@ -1,0 +1,83 @@
+"""From a trace to a verdict, without its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from balloonproof.checker.following import Followed, follow
+from balloonproof.checker.hiding import hidden
+from balloonproof.checker.monitor import Judgement, PageMonitor
+from balloonproof.checker.read import Trace
+from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT
+from balloonproof.model.language import Configuration
+from balloonproof.model.workers import Progress, silent
+
+GUEST_CLOCK = "clock aligned"
+"""How the reader of foreign logs notes that a guest's own clock was fitted to the host's."""
+BY_GUEST_CLOCK = ("guest.hint", "guest.start", "guest.stop")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What following a trace has come to; `reasons` say why an inconclusive one is not decided by its pages alone."""
+
+    trace: Trace
+    configuration: Configuration
+    followed: Followed
+    verdict: str
+    reasons: Sequence[str] = ()
+
+    @property
+    def monitor(self) -> PageMonitor:
+        return self.followed.monitor
+
+
+def judge(trace: Trace, configuration: Configuration, progress: Progress = silent) -> Judged:
+    """Judge a trace; a reject that rests on an estimated clock is not one.  TraceSyntaxError as :func:`judge_as_given`."""
+    judged = judge_as_given(trace, configuration, progress)
+    if judged.verdict == REJECT and guest_clock_decides(judged):
+        judged = judge_without(trace, [name for name in BY_GUEST_CLOCK if trace.header.observes(name)], configuration, "the guest's clock", progress)
+    if judged.verdict == REJECT and trace.estimated:
+        judged = judge_without(trace, trace.estimated, configuration, "the fitted clock of host probes", progress)
+    return judged
+
+
+def judge_as_given(trace: Trace, configuration: Configuration, progress: Progress = silent) -> Judged:
+    """Judge a trace whose order is taken at its word; TraceSyntaxError if it begins inside a migration or has an event that means nothing."""
+    return judged(trace, follow(trace, configuration, progress), configuration)
+
+
+def judged(trace: Trace, followed: Followed, configuration: Configuration) -> Judged:
+    """The verdict on a trace that was followed."""
+    stopped = followed.stopped
+    reasons = [f"post-copy begins at {stopped.source}: not part of {configuration.system.name}; the trace was followed up to there"] if stopped else []
+    is_rejected = any(map(is_wrong, followed.monitor.judgements)) or bool(followed.monitor.stale_hints)
+    verdict = REJECT if is_rejected else INCONCLUSIVE if followed.monitor.judgements or reasons else ACCEPT
+    return Judged(trace, configuration, followed, verdict, reasons)
+
+
+def is_wrong(judgement: Judgement) -> bool:
+    """Is it more than undecided?"""
+    return judgement.kind in ("impossible", "violated")
+
+
+def guest_clock_decides(judged: Judged) -> bool:
+    """Could a wrong estimate of the guest's clock be the reason for a reject?
+
+    An event of the host that nothing explains, such as a hint that the guest never queued, does not depend on it: the order of a
+    hint and its consumption is kept.
+    """
+    if not any(GUEST_CLOCK in note for note in judged.trace.notes):
+        return False
+    first = [item for item in judged.monitor.judgements if item.kind == "impossible"]
+    return bool(first) and all(item.event is not None and item.event.name != "host.hint" for item in first)
+
+
+def judge_without(trace: Trace, names: Sequence[str], configuration: Configuration, clock: str, progress: Progress = silent) -> Judged:
+    """Judge again without events that are placed by some clock, after a reject: if that needs them, it is not one."""
+    again = judge_as_given(hidden(trace, names), configuration, progress)
+    if again.verdict == REJECT:
+        return again
+    reasons = [*again.reasons, f"rejected only if {clock} is taken at its word: its events were left out"]
+    return Judged(again.trace, configuration, again.followed, INCONCLUSIVE, reasons)
