@@ -1,9 +1,9 @@
-"""Prints what each route comes to, and in what time: exact search with a learned invariant, the lemmas written in the model, Spacer.
+"""Prints what each route comes to, and in what time: exact search with a learned invariant, the lemmas written in the model, IC3, Spacer.
 
     python benchmarks/routes.py [--seconds N] [SYSTEM]...
 
-A row for each configuration of `prove --all`, or of the systems named.  `--seconds` limits every cell: what takes longer is undecided.  By lemmas and
-by Spacer a proof rests on the same premise and is confirmed by the same second solver, so what differs is where the invariant comes from; by lemmas
+A row for each configuration of `prove --all`, or of the systems named.  `--seconds` limits every cell: what takes longer is undecided.  By lemmas,
+by IC3 and by Spacer a proof rests on the same premise and is confirmed by the same second solver, so what differs is where the invariant comes from; by lemmas
 nothing is refuted.  Each cell is a command of its own, one after the other.  The exit status is 1 if a route proves what another refutes.
 """
 
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from balloonproof.model.language import Configuration, UnknownName
 from balloonproof.model.systems import SYSTEMS, find_system, shown_configurations
 
-ROUTES = {"search": "search and learned invariant", "lemmas": "written lemmas", "spacer": "Spacer"}
+ROUTES = {"search": "search and learned invariant", "lemmas": "written lemmas", "ic3": "IC3", "spacer": "Spacer"}
 VERDICTS = {0: "proved", 1: "refuted", 3: "undecided"}
 
 

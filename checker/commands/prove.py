@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 @click.option("--vacuity", is_flag=True, help="For each action, condition, setting and guard: is there a run in which it makes a difference?")
 @click.option(
     "--route",
-    type=click.Choice(["search", "lemmas", "spacer"]),
+    type=click.Choice(["search", "lemmas", "ic3", "spacer"]),
     default="search",
     show_default=True,
-    help="How: exact search and learned lemmas, the lemmas written in the model, or Horn clauses solved by Spacer.",
+    help="How: exact search and learned lemmas, the lemmas written in the model, or neither: IC3, or Spacer on Horn clauses.",
 )
 @click.option("--lemma", metavar="NAME", help="With --route lemmas: only whether each step preserves this lemma, alone and with the others.")
-@click.option("--seconds", type=click.FloatRange(min=0.001), default=120.0, show_default=True, help="How long Spacer may take for one system.")
+@click.option("--seconds", type=click.FloatRange(min=0.001), default=120.0, show_default=True, help="How long IC3 or Spacer may take for one system.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the counterexample as a native trace.")
 @click.option("--certificate", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write the proofs' obligations as SMT-LIB 2 files.")
 def prove(
@@ -76,8 +76,8 @@ def prove(
         _necessity(configurations, output)
     elif vacuity:
         _vacuity(configurations, output, verbose)
-    elif route == "spacer":
-        _by_spacer(configurations, seconds, output, verbose)
+    elif route in ("ic3", "spacer"):
+        _by_second_route({"ic3": "IC3", "spacer": "Spacer"}[route], configurations, seconds, output, verbose)
     elif lemma:
         _one_lemma(configurations, lemma, output, verbose)
     elif route == "lemmas":
@@ -177,13 +177,13 @@ def _vacuity(configurations: list[Configuration], output: str, verbose: bool) ->
     sys.exit(1 if idle_everywhere(results) else 0)
 
 
-def _by_spacer(configurations: list[Configuration], seconds: float, output: str, verbose: bool) -> None:
-    from balloonproof.checker.report.second_route import spacer_json, spacer_lines
-    from balloonproof.model.engines.spacer import decide_by_spacer
+def _by_second_route(engine: str, configurations: list[Configuration], seconds: float, output: str, verbose: bool) -> None:
+    from balloonproof.checker.report.second_route import second_route_json, second_route_lines
+    from balloonproof.model.engines.second_route import decide_by
 
     with progress_line() as say:
-        results = [decide_by_spacer(item, seconds, say) for item in configurations]
-    _answer(output, lambda: spacer_json(results), (line for item in results for line in spacer_lines(item, verbose)))
+        results = [decide_by(engine, item, seconds, say) for item in configurations]
+    _answer(output, lambda: second_route_json(results), (line for item in results for line in second_route_lines(item, verbose)))
     sys.exit(worst(item.verdict for item in results))
 
 

@@ -1,4 +1,4 @@
-"""What the second route (`prove --route spacer`) came to, as text and as JSON."""
+"""What a second route (`prove --route ic3`, `--route spacer`) came to, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from balloonproof.checker.report.as_json import VERSION, configuration_json
-from balloonproof.model.engines.spacer import SpacerResult
+from balloonproof.model.engines.second_route import SecondRouteResult
 
 
-def spacer_lines(result: SpacerResult, verbose: bool = False) -> Iterator[str]:
+def second_route_lines(result: SecondRouteResult, verbose: bool = False) -> Iterator[str]:
     """The verdict, what it stands on, and why it is none."""
-    yield f"{result.configuration}: {result.verdict} by Spacer  ({result.seconds:.1f} s)"
+    yield f"{result.configuration}: {result.verdict} by {result.engine}  ({result.seconds:.1f} s)"
     lemmas = result.invariant.lemmas if result.invariant else []
     if result.verdict == "proved":
         yield f"  invariant   {len(lemmas)} clauses, found without search or lemmas; {result.obligations} obligations, each confirmed by {result.rechecked_by}"
@@ -22,13 +22,14 @@ def spacer_lines(result: SpacerResult, verbose: bool = False) -> Iterator[str]:
         yield from (f"  clause      {lemma.term!r}" for lemma in lemmas)
 
 
-def spacer_json(results: Sequence[SpacerResult]) -> dict[str, Any]:
+def second_route_json(results: Sequence[SecondRouteResult]) -> dict[str, Any]:
     return {
         "format": "balloonproof second route",
         "version": VERSION,
         "results": [
             {
                 **configuration_json(item.configuration),
+                "engine": item.engine,
                 "verdict": item.verdict,
                 "clauses": len(item.invariant.lemmas) if item.invariant else None,
                 "obligations": item.obligations,

@@ -1,103 +1,24 @@
-"""The second route: constrained Horn clauses, solved by Z3's Spacer without any lemma and without the exact search.
+"""Constrained Horn clauses, solved by Z3's Spacer without any lemma and without the exact search.
 
 The one-page system is given to Spacer as three rules over bit-vectors (an initial state is reachable; the step of a reachable state is reachable, all steps in
-one rule; is a bad state reachable?).  Spacer has been seen to say "safe" wrongly, so its word counts for nothing: of "safe" its invariant is read back into
-the model's own terms, written as the same obligations as a learned one, and confirmed by cvc5; of "unsafe" its run is executed step by step
-by the compiled steps.  What is not confirmed, or takes too long, is undecided.
+one rule; is a bad state reachable?).  Spacer has been seen to say "safe" wrongly, so its word counts for nothing: its invariant is read back into the model's
+own terms, its run into states, and `second_route` confirms them.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import z3
 
-from balloonproof.model.compiled import Layout, compile_predicate, compile_steps
-from balloonproof.model.engines.certificate import obligations
-from balloonproof.model.engines.induction import Invariant, Lemma
-from balloonproof.model.engines.reachability import initial_states
-from balloonproof.model.engines.recheck import RecheckFailed, recheck
-from balloonproof.model.engines.verdict import PremiseCheck, check_premise
+from balloonproof.model.engines.induction import Lemma
 from balloonproof.model.engines.z3_terms import Z3Terms
-from balloonproof.model.language import Configuration, Step
+from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.terms import FALSE, TRUE, Term, choose, conj, const, disj, equal, implies, negate, variable
-from balloonproof.model.workers import Background, Progress, silent
-
-
-@dataclass(frozen=True)
-class SpacerResult:
-    """What the second route came to.
-
-    `verdict` is proved (the invariant was confirmed by `rechecked_by`), refuted (the one-page system has a bad run of `length` steps, which was executed) or
-    undecided (see `reasons`).
-    """
-
-    configuration: Configuration
-    verdict: str
-    seconds: float
-    invariant: Invariant | None = None
-    obligations: int = 0
-    rechecked_by: str = ""
-    length: int | None = None
-    reasons: tuple[str, ...] = ()
-
-
-def decide_by_spacer(configuration: Configuration, seconds: float = 120.0, progress: Progress = silent) -> SpacerResult:
-    """Decide one configuration by Horn clauses; `seconds` limits Spacer."""
-    started = time.perf_counter()
-    with Background(lambda: check_premise(configuration)) as premise:
-        progress(f"{configuration}: Spacer solves the Horn clauses, at most {seconds:.0f} s")
-        clauses = HornClauses(OnePage(configuration))
-        answer = clauses.solve(seconds)
-        progress(f"{configuration}: re-checking what Spacer answered: {answer}")
-        if answer == "unsat":
-            found = _confirm_invariant(clauses, premise)
-        elif answer == "sat":
-            found = _confirm_run(clauses)
-        else:
-            found = {"verdict": "undecided", "reasons": (f"Spacer did not decide it within {seconds:g} s",)}
-    return SpacerResult(configuration, seconds=time.perf_counter() - started, **found)
-
-
-def _confirm_invariant(clauses: HornClauses, premise: Background[PremiseCheck]) -> dict[str, Any]:
-    try:
-        invariant = Invariant(clauses.system, clauses.lemmas())
-    except ValueError as error:
-        return {"verdict": "undecided", "reasons": (f"Spacer says safe, but its invariant cannot be read: {error}",)}
-    base = premise.result()
-    items = [*obligations(invariant), *base.obligations]
-    found: dict[str, Any] = {"verdict": "proved", "invariant": invariant, "obligations": len(items), "reasons": base.failures}
-    try:
-        found["rechecked_by"] = recheck(items)
-    except RecheckFailed as failure:
-        found["reasons"] = (*base.failures, f"Spacer says safe, but its invariant is not confirmed: {failure}")
-    return {**found, "verdict": "undecided" if found["reasons"] else "proved"}
-
-
-def _confirm_run(clauses: HornClauses) -> dict[str, Any]:
-    fault = execute(clauses.system, states := clauses.run())
-    if fault:
-        return {"verdict": "undecided", "reasons": (f"Spacer says unsafe, but its run cannot be executed: {fault}",)}
-    return {"verdict": "refuted", "length": len(states) - 1}
-
-
-def execute(system: OnePage, states: Sequence[dict[str, int]]) -> str | None:
-    """What is wrong with `states` as a run of the system into a bad state; None if it is one."""
-    layout = Layout.of(system.variables)
-    moves = compile_steps(system.steps, layout)
-    bad = compile_predicate(disj(*system.violated().values()), layout)
-    packed = [layout.pack(state) for state in states]
-    if not packed or packed[0] not in initial_states(system, layout):
-        return "it does not start in an initial state"
-    for number, (before, after) in enumerate(pairwise(packed), 1):
-        if not any(move.enabled(before) and move.after(before) == after for move in moves):
-            return f"no step leads from its state {number - 1} to the next"
-    return None if bad(packed[-1]) else "it does not end in a bad state"
+from balloonproof.model.workers import Progress, silent
 
 
 class HornClauses:
@@ -129,8 +50,8 @@ class HornClauses:
         values = (after == (now.translate(step.updates[name]) if name in step.updates else before) for name, before, after in variables)
         return z3.And(now.translate(step.guard), *values)
 
-    def solve(self, seconds: float) -> str:
-        """sat (a bad state is reachable), unsat, or unknown."""
+    def solve(self, seconds: float, progress: Progress = silent) -> str:
+        """sat (a bad state is reachable), unsat, or unknown after `seconds`."""
         self.solver.set("timeout", max(1, int(seconds * 1000)))
         try:
             answer = self.solver.query(self.unsafe())
