@@ -16,13 +16,13 @@ import z3
 
 from balloonproof.model.engines.certificate import obligations
 from balloonproof.model.engines.induction import Invariant, Lemma, broken_by, broken_by_some, induction_solver
-from balloonproof.model.engines.reachability import explore
+from balloonproof.model.engines.reachability import Reachable, explore
 from balloonproof.model.engines.recheck import RecheckFailed, recheck
 from balloonproof.model.engines.verdict import check_premise
 from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.language import Configuration, Property, UnknownName
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.terms import TRUE, Term, conj, const, equal, evaluate, exists, negate, show_value, variable
+from balloonproof.model.terms import TRUE, conj, evaluate, exists, has_values, negate, show_value
 from balloonproof.model.workers import Progress, silent
 
 
@@ -57,6 +57,7 @@ def check_lemmas(configuration: Configuration, lemmas: Sequence[Property], only:
     solver = induction_solver(system, translate)
     written = [Lemma(item.name, system.predicate(item)) for item in lemmas]
     found = []
+    reachable: Reachable | None = None  # only a counterexample asks for it
 
     def ask(lemma: Lemma, step: str | None, *parts: object) -> dict[str, int] | None:
         solver.push()
@@ -71,7 +72,6 @@ def check_lemmas(configuration: Configuration, lemmas: Sequence[Property], only:
 
     inputs = {term.name: term.sort for step in system.steps for term in step.inputs.values()}
     variables = {**system.variables, **inputs}
-    reachable = explore(system)
     asked = [lemma for lemma in written if only in ("", lemma.name)]
     for lemma in asked:
         start = ask(lemma, None, translate.translate(system.initial), translate.translate(negate(lemma.term)))
@@ -84,17 +84,17 @@ def check_lemmas(configuration: Configuration, lemmas: Sequence[Property], only:
             question = broken_by(lemma, step)
             if question is None:
                 continue
-            met = reachable.first(exists(step.inputs.values(), conj(step.guard, question, *(item.term for item in written))))
-            here = translate.translate(_is_state(system, reachable.layout.unpack(met[1])) if met else TRUE)
-            state = ask(lemma, step.name, translate.translate(step.guard), translate.translate(question), here)
+            broken = translate.translate(conj(step.guard, question))
+            state = ask(lemma, step.name, broken)
             if state:
+                reachable = reachable or explore(system)
+                met = reachable.first(exists(step.inputs.values(), conj(step.guard, question, *(item.term for item in written))))
+                if met:
+                    state = ask(lemma, step.name, broken, translate.translate(has_values(reachable.layout.unpack(met[1]), system.variables)))
+                    assert state
                 after = {**state, **{name: evaluate(term, state) for name, term in step.updates.items()}}
                 found.append(CounterexampleToInduction(lemma.name, step.name, _shown(system, state), _shown(system, after), met is not None))
     return found
-
-
-def _is_state(system: OnePage, values: dict[str, int]) -> Term:
-    return conj(*(equal(variable(name, sort), const(values[name], sort)) for name, sort in system.variables.items()))
 
 
 def _shown(system: OnePage, values: dict[str, int]) -> dict[str, str]:
