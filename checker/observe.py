@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from balloonproof.checker.read.events import Event, Header
+from balloonproof.checker.read.events import Event, Header, with_plain_ids
 from balloonproof.model.language import Action, Configuration
 from balloonproof.model.one_page import OTHERS, OnePage, declared_fields
 from balloonproof.model.queue_summary import IdClass
@@ -128,9 +128,10 @@ class Vocabulary:
                 return None
             raise MissingPages(name)
         size = sum(count for _, count in event.pages) if "cleared" in event.arguments else 0
-        key = (name, event.flags, (*sorted(event.arguments.items()), size) if name in DETAILED else ())
+        arguments = with_plain_ids(event.arguments)
+        key = (name, event.flags, (*sorted(arguments.items()), size) if name in DETAILED else ())
         if key not in self._meanings:
-            self._meanings[key] = self._meaning(event)
+            self._meanings[key] = self._meaning(event._replace(arguments=arguments))
         return self._meanings[key]
 
     def _meaning(self, event: Event) -> Meaning:

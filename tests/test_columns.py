@@ -22,12 +22,14 @@ from balloonproof.checker.read import Event, Header, Trace, TraceSyntaxError, na
 from balloonproof.grammar import line_parser
 from balloonproof.grammar.line_automaton import LineAutomaton
 from balloonproof.model.engines.bounded import Run
+from balloonproof.model.one_page import OnePage
 from balloonproof.model.systems import HINTING, PRECOPY
 
 pytest.importorskip("numba", reason="columns need numba")
 
 from balloonproof.checker.column_monitor import ColumnMonitor
-from balloonproof.checker.read import kind_table, qemu_columns, scanner, sources
+from balloonproof.checker.read import event_batches, kind_table, qemu_columns, scanner, sources
+from balloonproof.checker.read.events import with_plain_ids
 
 HAND_DIRECTORY = Path(__file__).parent.parent / "traces" / "hand"
 HAND = sorted(HAND_DIRECTORY.glob("*.trace"))
@@ -107,7 +109,7 @@ def as_columns(text: str, size: int) -> tuple[list[Event], str]:
                 assert tuple(zip(batch.firsts[named].tolist(), batch.counts[named].tolist(), strict=True)) == event.pages
                 assert bool(kind.pages) == bool(event.pages)
                 if event.name in DETAILED:
-                    assert kind.arguments == event.arguments
+                    assert kind.arguments == with_plain_ids(event.arguments)
                     assert sum(count for _, count in kind.pages) == sum(count for _, count in event.pages)
                 assert batch.times[number] == min(event.time, (1 << 63) - 1)
                 events.append(event)
@@ -283,6 +285,34 @@ def both(trace: Trace) -> tuple[Any, Any]:
 def test_both_monitors_say_the_same_of_runs_of_the_model(run: Run, data: st.DataObject) -> None:
     reference, columns = both(draw_hidden(data, run))
     assert columns == reference
+
+
+def with_command_ids(rounds: int) -> str:
+    """A trace in which the device takes the commands of so many rounds, each with an id of its own; one in four is of an earlier round."""
+    lines = ["balloonproof trace 1", "guest pages=8", "system hinting", "observed migration.* host.*", "0.0 migration.start"]
+    for number in range(2, rounds + 2):
+        current = number + 0x80000000 + (number % 4 == 0)
+        for arguments in (f"id={number + 0x80000000:#x} current={current:#x}", f"id=0 current={current:#x} status=start stopped", f"id={number} started"):
+            lines.append(f"{number} host.command {arguments}")
+    return "\n".join(lines) + "\n"
+
+
+def test_command_ids_do_not_become_kinds_of_events_or_rows_of_the_table() -> None:
+    """A kind says which of an event's ids are the same: of thousands of ids there are as many kinds, meanings and rows as of few."""
+    sizes = []
+    for rounds in (16, 1600):
+        text = with_command_ids(rounds)
+        (batch,) = scanner.scan([text.encode()], "<text>", observe.DETAILED)
+        held = event_batches.EventKinds(observe.DETAILED)
+        trace = read_native(io.StringIO(text))
+        vocabulary = observe.Vocabulary(OnePage(configuration_of(trace)), trace.header)
+        meanings = {vocabulary.meaning(event) for event in trace.events if held.number(event) >= 0}
+        sizes.append((len(batch.kinds_seen.kinds), len(held.kinds), len({item.key for item in meanings if item}), len(batch.kinds_seen._rows)))
+        kinds = [batch.kinds_seen.event(int(kind)) for kind in batch.kinds]
+        assert [vocabulary.meaning(kind) for kind in kinds] == [vocabulary.meaning(event) for event in trace.events]
+    few, many = sizes
+    assert many[:3] == few[:3] == (5, 5, 5)
+    assert many[3] < few[3] + 30  # times have more digits
 
 
 ABOUT_PAGES = {action.event for system in (HINTING, PRECOPY) for action in system.actions if action.per_page} | {"guest.dirty"}

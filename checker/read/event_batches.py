@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from .events import Event, Source
+from .events import Event, Source, with_plain_ids
 
 LONG = 1 << 13
 """So many events are worth while to be followed as columns: below, importing numba takes longer than it saves."""
@@ -18,7 +18,7 @@ _EVENTS = 1 << 14
 
 @dataclass
 class EventKinds:
-    """The kinds of events met: name, flags, arguments; of events named in `detailed` also the arguments' values and the number of pages."""
+    """The kinds of events met: name, flags, arguments; of events named in `detailed` also the arguments' values (:func:`.with_plain_ids`) and pages."""
 
     detailed: Collection[str]
     kinds: list[Event] = field(default_factory=list)
@@ -33,7 +33,7 @@ class EventKinds:
         """The number of an event's kind, a new one if it was not met before."""
         is_detailed = event.name in self.detailed
         total = sum(count for _, count in event.pages) if is_detailed else min(len(event.pages), 1)
-        arguments = tuple(event.arguments.items() if is_detailed else event.arguments)
+        arguments = tuple(with_plain_ids(event.arguments).items() if is_detailed else event.arguments)
         key = (event.name, event.flags, arguments, total)
         number = self._numbers.setdefault(key, len(self.kinds))
         if number == len(self.kinds):

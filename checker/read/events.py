@@ -101,6 +101,21 @@ class Trace:
     estimated: tuple[str, ...] = ()
 
 
+COMMAND_IDS = frozenset({"id", "current"})
+"""Arguments that are ids of the balloon's hinting commands: 0 stops, 1 is done, the others count up from one round to the next."""
+
+
+def with_plain_ids(arguments: Mapping[str, str | int]) -> Mapping[str, str | int]:
+    """Arguments of which a long trace has few: command ids other than 0 and 1 become 2, 3, ..., as all that an event says is which of its ids are the same."""
+    if COMMAND_IDS.isdisjoint(arguments):
+        return arguments
+    others: dict[int, int] = {}
+    return {
+        key: others.setdefault(value, 2 + len(others)) if key in COMMAND_IDS and isinstance(value, int) and value > 1 else value
+        for key, value in arguments.items()
+    }
+
+
 def merge_ranges(pages: Pages) -> Pages:
     """Joins each range to the one before it where it continues it; order and repetitions stay."""
     merged: list[tuple[int, int]] = []

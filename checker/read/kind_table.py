@@ -67,10 +67,16 @@ class Kind(NamedTuple):
 
 
 class KindTable:
-    """The table; `has_totals` tells of the text of a kind that names pages whether their number is part of the kind."""
+    """The table.
 
-    def __init__(self, automaton: LineAutomaton[Note], has_totals: Callable[[str], bool] = lambda text: False) -> None:
-        self.automaton, self.has_totals = automaton, has_totals
+    `has_totals` tells of the text of a kind that names pages whether their number is part of the kind; lines of whose kind `is_left` says so are none that
+    can be read so.
+    """
+
+    def __init__(
+        self, automaton: LineAutomaton[Note], has_totals: Callable[[str], bool] = lambda text: False, is_left: Callable[[str], bool] = lambda text: False
+    ) -> None:
+        self.automaton, self.has_totals, self.is_left = automaton, has_totals, is_left
         self.entries: NDArray[np.uint64] = np.zeros(64 * ROW, dtype=np.uint64)
         self.kinds: list[Kind] = []
         self.keys, self.found = np.zeros(_SLOTS, dtype=np.int64), np.zeros(_SLOTS, dtype=np.int32)
@@ -138,6 +144,8 @@ class KindTable:
             if end is None:
                 return OTHER << OPERATION_SHIFT
             line, note = end
+            if self.is_left(note.text):
+                return OTHER << OPERATION_SHIFT
             if not line:
                 return SILENT << OPERATION_SHIFT
             counts = note.names_range and self.has_totals(note.text)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...grammar import TraceInputError, line_parser
 from ...grammar.line_automaton import LineAutomaton
 from ...grammar.regular import Label
-from .events import Event, Source
+from .events import COMMAND_IDS, Event, Source, with_plain_ids
 from .kind_table import CELLS, COUNT, FIRST, FRACTION, NOWHERE, SECONDS, KindTable, Note
 from .native import LineReader, parse_event
 from .scan_loops import EVENTS, KIND, LAST_TIME, LINE, NO_ENTRY, NO_ROOM, NO_TOTAL, OTHER_LINE, PLACE, POSITION, RANGES, TOTAL, scan_lines
@@ -26,15 +26,15 @@ from .sources import decode, unfinished_line
 _EVENTS, _RANGES = 1 << 14, 1 << 15
 """Room for so many events and ranges: batches that stay in a processor's cache."""
 _NO_LIMIT, _LAST_TIME = 1 << 62, (1 << 63) - 1
-_LEFT_OUT = "-"
-"""The value of an argument in a kind, where values do not matter."""
+_LEFT_OUT, _LEFT_TO_GRAMMAR = "-", "?"
+"""The value of an argument in a kind where values do not matter, and of a command id where they do: of these there may be as many as lines."""
 
 
 class Kinds(KindTable):
-    """The kinds of events seen: name, flags and arguments; of events named in `detailed` the arguments' values and the number of pages."""
+    """The kinds of events seen: name, flags, arguments; of events named in `detailed` the arguments' values (:func:`.with_plain_ids`) and how many pages."""
 
     def __init__(self, detailed: Collection[str]) -> None:
-        super().__init__(_automaton(frozenset(detailed)), lambda text: _name(text) in detailed)
+        super().__init__(_automaton(frozenset(detailed)), lambda text: _name(text) in detailed, lambda text: _LEFT_TO_GRAMMAR in text)
         self.detailed = detailed
 
     def event(self, kind: int) -> Event:
@@ -45,16 +45,23 @@ class Kinds(KindTable):
 
     def kind_of_line(self, event: Event, text: str) -> int:
         """The number of the kind of an event, and of its line."""
-        words = [event.name]
+        words, plain = [event.name], with_plain_ids(event.arguments)
         for one in text.split("#")[0].split()[2:]:
             key, equals, value = one.partition("=")
+            if equals:
+                value = _LEFT_OUT if event.name not in self.detailed else str(plain[key]) if key in COMMAND_IDS else value
             if key != "pages" or not equals:
-                words.append(f"{key}{equals}{value if event.name in self.detailed or not equals else _LEFT_OUT}")
+                words.append(f"{key}{equals}{value}")
         return self.kind_of("event", " ".join(words), sum(count for _, count in event.pages))
 
 
 def _name(text: str) -> str:
     return text.partition(" ")[0]
+
+
+def _is_id(text: str) -> bool:
+    """Does the kind of a line that begins so go on with the value of a command id?"""
+    return text.rpartition(" ")[2].partition("=")[0] in COMMAND_IDS
 
 
 @cache
@@ -77,7 +84,10 @@ def _automaton(detailed: frozenset[str]) -> LineAutomaton[Note]:
         elif terminal in ("KEY", "FLAG"):
             text += character if word == terminal else " " + character
         elif terminal == "VALUE":
-            text += character if _name(text) in detailed else "" if word == terminal else _LEFT_OUT
+            if _name(text) in detailed and not _is_id(text):
+                text += character
+            elif word != terminal:
+                text += _LEFT_TO_GRAMMAR if _name(text) in detailed else _LEFT_OUT
         elif word == "KEY":
             text += character
         if not cell:
