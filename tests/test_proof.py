@@ -5,28 +5,27 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
-from itertools import chain, pairwise, product
 
 import numpy as np
 import pytest
+from model_runs import assert_is_run, ends_first_in
 from strategies import shortest
 
 from balloonproof.model.compiled import compile_predicate
 from balloonproof.model.engines import verdict
-from balloonproof.model.engines.bounded import BoundedSearch, Run, RunStep
+from balloonproof.model.engines.bounded import BoundedSearch
 from balloonproof.model.engines.progress import ProgressCheck, check_progress
 from balloonproof.model.engines.reachability import Reachable, States, apply, contains, explore, holds, initial_states
 from balloonproof.model.engines.recheck import Obligation, RecheckFailed, recheck
 from balloonproof.model.engines.result import Counterexample, ProofResult
-from balloonproof.model.engines.tidy import tidy
 from balloonproof.model.explicit import Explicit, Shape
-from balloonproof.model.language import Actor, Configuration, Property, Step, System
+from balloonproof.model.language import Actor, Configuration, Property, System
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.systems import HINTING, PRECOPY, find_system
-from balloonproof.model.terms import Term, conj, evaluate, negate
+from balloonproof.model.terms import conj, evaluate, negate
 
 LEGACY = {"dirty-log": "get-and-clear"}
 PER_ROUND = {**LEGACY, "command-id-buffer": "per-round"}
@@ -166,22 +165,6 @@ for _ in range(2):
 # ---------------------------------------------------------------------------------------------------------- counterexamples
 
 
-def assert_is_run(run: Run) -> None:
-    """Every step starts where the last one ended, is allowed there, and has exactly its own effect: by the slow evaluator."""
-    assert evaluate(run.explicit.initial, run.steps[0].before)
-    for step in run.steps:
-        assert step.step in run.explicit.steps
-        assert evaluate(step.step.guard, step.before), step.step.name
-        assert step.after == {**step.before, **{name: evaluate(term, step.before) for name, term in step.step.updates.items()}}, step.step.name
-    assert all(left.after == right.before for left, right in pairwise(run.steps))
-
-
-def ends_first_in(run: Run, goal: Term) -> bool:
-    """Does `goal` hold at the end, and nowhere before?"""
-    states = [run.steps[0].before, *(step.after for step in run.steps)]
-    return [bool(evaluate(goal, state)) for state in states] == [False] * len(run) + [True]
-
-
 def test_a_counterexample_is_a_run_that_violates_the_property_at_its_end(refuted: Configuration) -> None:
     for found in decided(refuted).counterexamples:
         assert found.run.explicit.configuration == refuted
@@ -217,93 +200,6 @@ def test_one_step_less_is_too_short_on_any_shape(configuration: Configuration, s
     explicit = Explicit(configuration, shape)
     lost = negate(explicit.predicate(claimed(configuration, "no-page-lost")))
     assert BoundedSearch(explicit).run_of(REFUTED[configuration][1] - 1, lost) is None
-
-
-@pytest.fixture(scope="module")
-def untidy() -> Run:
-    """A counterexample made from unusual steps: devices write where vCPUs could, and some steps are where it changes the actor more often.
-
-    Whatever shortest run Z3 has found, moving some of its steps once or twice gives such a one.
-    """
-    run = counterexample(configured("hinting", LEGACY)).run
-    named = {step.name: step for step in run.explicit.steps}
-    steps = [item.step for item in run.steps]
-    start, goal = run.steps[0].before, lost_page(run.explicit)
-
-    def unusual(steps: Sequence[Step]) -> list[Step] | None:
-        """The same with devices' writes, if the loss needs neither these nor others."""
-        plain = [named[item.name.removeprefix("device-")] for item in steps]
-        found = [named[re.sub(r"^write", "device-write", item.name)] for item in plain]
-        return found if leads_to(goal, start, plain) and leads_to(goal, start, found) else None
-
-    base = next(moved for moved in chain([steps], with_some_moved(steps)) if unusual(moved))
-    for moved in with_some_moved(base):
-        if switches(moved) > max(switches(steps), switches(base)) and (found := unusual(moved)):
-            return executed(run.explicit, start, found)
-    raise AssertionError("the counterexample cannot be made untidy")
-
-
-def with_some_moved(steps: Sequence[Step]) -> Iterator[list[Step]]:
-    """The steps with one, two or three neighbours elsewhere."""
-    for length in (1, 2, 3):
-        for source in range(len(steps) - length + 1):
-            rest = [*steps[:source], *steps[source + length :]]
-            for target in range(len(rest) + 1):
-                yield [*rest[:target], *steps[source : source + length], *rest[target:]]
-
-
-def executed(explicit: Explicit, state: dict[str, int], steps: Sequence[Step]) -> Run:
-    """The run that takes these steps."""
-    taken = []
-    for step in steps:
-        after = {**state, **{name: evaluate(term, state) for name, term in step.updates.items()}}
-        taken.append(RunStep(step, state, after))
-        state = after
-    return Run(explicit, tuple(taken))
-
-
-def lost_page(explicit: Explicit) -> Term:
-    return negate(explicit.predicate(claimed(explicit.configuration, "no-page-lost")))
-
-
-def switches(steps: Sequence[Step]) -> int:
-    return sum(left.action.actor is not right.action.actor for left, right in pairwise(steps))
-
-
-def leads_to(goal: Term, state: Mapping[str, int], steps: Sequence[Step]) -> bool:
-    """Are `steps` possible one after the other from `state`, and does `goal` hold then?"""
-    for step in steps:
-        if not evaluate(step.guard, state):
-            return False
-        state = {**state, **{name: evaluate(term, state) for name, term in step.updates.items()}}
-    return bool(evaluate(goal, state))
-
-
-def test_a_tidy_run_is_as_long_and_as_wrong(untidy: Run) -> None:
-    goal = lost_page(untidy.explicit)
-    for run in (untidy, tidy(untidy, goal)):
-        assert len(run) == 27
-        assert_is_run(run)
-        assert ends_first_in(run, goal)
-
-
-def test_a_tidy_run_has_plain_steps_where_they_will_do(untidy: Run) -> None:
-    before = [step.step.action.name for step in untidy.steps]
-    after = [step.step.action.name for step in tidy(untidy, lost_page(untidy.explicit)).steps]
-    assert "device-write" in before
-    assert "device-write" not in after
-    assert "write" in after
-
-
-def test_no_single_step_of_a_tidy_run_can_be_moved_to_change_actors_less_often(untidy: Run) -> None:
-    goal = lost_page(untidy.explicit)
-    run = tidy(untidy, goal)
-    steps = [item.step for item in run.steps]
-    assert switches(steps) < switches([item.step for item in untidy.steps])
-    for source, target in product(range(len(steps)), repeat=2):
-        moved = [*steps[:source], *steps[source + 1 :]]
-        moved.insert(target, steps[source])
-        assert switches(moved) >= switches(steps) or not leads_to(goal, run.steps[0].before, moved)
 
 
 # --------------------------------------------------------------------------------------------------------------- witnesses
