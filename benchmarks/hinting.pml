@@ -196,6 +196,11 @@ proctype Management() {
     :: d_step { (phase == NONE || phase == ROUND) && !running && !final ->                                                  /* resume */
            EACH(logged[i] = logged[i] && !log_left_on; fetched[i] = fetched[i] && !log_left_on);
            log_left_on = false; running = true }
+    :: d_step { running && phase != FETCH && phase != MERGE && phase != AFTER_SYNC && !in_round &&                           /* restore */
+           (received == active_id || received == STOP_ID || received == DONE_ID) ->
+           EACH(some_held = some_held || owner[i] == HINTED);
+           if :: !some_held -> hinting = STOP; do :: nempty(queue) -> queue?_, own :: empty(queue) -> break od :: else fi;
+           own = 0; some_held = false }
     :: d_step { running && phase != FETCH && phase != MERGE && phase != AFTER_SYNC ->                                        /* kexec */
            EACH(owner[i] = FREE; relied[i] = false);
            hinting = STOP; received = STOP_ID; active_id = STOP_ID; in_round = false;

@@ -36,8 +36,8 @@ KNOWN_FLAGS = frozenset({"honoured", "dropped", "zero", "partial", "unreceived",
 FOLLOWED_UP_TO = "migration.postcopy"
 """Where real logs are followed no further: they do not show what a page that arrives in post-copy is."""
 
-REQUIRED_ALWAYS = frozenset({"switch-over", "start-migration", "kexec"})
-"""Actions that are never assumed to have happened unseen: a trace is of the migrations, and of the guest's boots, that it shows."""
+REQUIRED_ALWAYS = frozenset({"switch-over", "start-migration", "kexec", "suspend"})
+"""Actions that are never assumed to have happened unseen: a trace is of the migrations, and of the guest's boots and suspends, that it shows."""
 
 
 def always_shown(configuration: Configuration) -> set[str]:

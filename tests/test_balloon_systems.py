@@ -94,7 +94,7 @@ def lost_page(configuration: Configuration) -> Run:
 
 
 def test_a_guest_that_poisons_loses_its_poison_after_suspend_at_head() -> None:
-    assert "restore" in [item.step.action.name for item in lost_page(REPORTING.configure({"free-page-content": "poison"})).steps]
+    assert "suspend" in [item.step.action.name for item in lost_page(REPORTING.configure({"free-page-content": "poison"})).steps]
 
 
 def test_zeros_that_the_device_made_are_lost_behind_an_older_copy() -> None:
@@ -194,7 +194,7 @@ def failures_of(configuration: Configuration, actions: Iterable[Action]) -> list
 
 def likelihood(move: Move) -> float:
     """Runs that get somewhere: interruptions of the migration are rarer than its own steps."""
-    return {"guest": 0.2, "management": 0.1}.get(move.step.action.actor.value, 0.02 if move.step.action.name in ("fail", "end-round", "restore") else 1.0)
+    return {"guest": 0.2, "management": 0.1}.get(move.step.action.actor.value, 0.02 if move.step.action.name in ("fail", "end-round", "suspend") else 1.0)
 
 
 @pytest.mark.parametrize(("system", "settings"), [(BALLOON, ACROSS), (REPORTING, INITIALISED)], ids=["balloon", "reporting"])

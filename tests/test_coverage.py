@@ -24,7 +24,7 @@ from balloonproof.model.language import Configuration
 from balloonproof.model.systems import HINTING
 
 HAND = Path(__file__).parent.parent / "traces" / "hand"
-ALWAYS_OBSERVED = {"migration.start", "management.switch-over", "guest.kexec"}
+ALWAYS_OBSERVED = {"migration.start", "management.switch-over", "guest.kexec", "guest.restore"}
 EXERCISED = [SOUND[0], LOSING[4]]
 AMBIGUOUS = {"send-start", "send-start-reread"}
 """Both may stand behind guest.start."""

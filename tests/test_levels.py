@@ -22,7 +22,7 @@ def test_more_events_tell_no_less_and_what_is_missing_is_needed(name: str) -> No
     assert found.seen == tuple(level.name for level in LEVELS)[len(LEVELS) - len(found.seen) :]
     assert LEVELS[-1].name in found.seen
     assert bool(found.missing) == (LEVELS[0].name not in found.seen)
-    kinds = {item.event for item in race.broken().system.actions} - {"migration.start", "management.switch-over", "guest.kexec"}
+    kinds = {item.event for item in race.broken().system.actions} - {"migration.start", "management.switch-over", "guest.kexec", "guest.restore"}
     beyond = {kind for kind in kinds if not LEVELS[0].shows(kind)}
     assert check_paths(race_trace(name), hide=sorted(beyond - set(found.missing))).verdict == "reject"
     for kind in found.missing:

@@ -6,7 +6,7 @@ A reset is a write of the guest's to the device's status, which the device handl
 from __future__ import annotations
 
 from balloonproof.model.actions.balloon_bitmap import bit_at_reset
-from balloonproof.model.actions.discard import handles_requests
+from balloonproof.model.actions.discard import is_syncing
 from balloonproof.model.actions.free_page_bitmap import lose_list
 from balloonproof.model.actions.guest import store
 from balloonproof.model.language import Actor, action, require
@@ -40,7 +40,7 @@ def begin_with_new_driver(s: State) -> None:
 @action(Actor.GUEST, event="guest.kexec", source="Linux kexec, reboot: virtio_dev_shutdown (6.1.192); QEMU virtio_balloon_device_reset (9a7ca8a7c9, 4.1)")
 def kexec(s: State) -> None:
     """Another kernel takes over, and all memory is free as after boot.  The device has been reset, which drops its requests, records and hints."""
-    require(s.running, handles_requests(s))
+    require(s.running, ~is_syncing(s))
     for page in s.pages:
         require(~page.store_begun)
         page.owner = Owner.FREE
@@ -60,10 +60,18 @@ def kexec(s: State) -> None:
 
 
 @action(Actor.DRIVER, event="guest.restore", source="Linux virtballoon_freeze, virtballoon_restore (S3, S4); QEMU virtio_balloon_device_reset")
-def restore(s: State) -> None:
-    """The guest was suspended and wakes up: no request is left, and the device was reset.  Up to mainline 2026 nobody writes poison_val to it again."""
-    require(s.running)
+def suspend(s: State) -> None:
+    """The guest was suspended and wakes up: the driver had taken back what it had out before the device was reset.
+
+    Hinted pages go back to the allocator without a look at their descriptors, as by the shrinker (`early-release`).  The driver's worker has ended what it
+    began before it is frozen (WQ_FREEZABLE), and the command ids that it knew stay.  Up to mainline 2026 nobody writes poison_val to the device again.
+    """
+    require(s.running, ~is_syncing(s))
+    if s.has("hinting"):
+        require(~s.in_round, (s.received == s.active) | (s.received == s.stop_id) | (s.received == s.done_id))
     for page in s.pages:
-        require(page.report == Request.NONE)
+        require(page.owner != Owner.HINTED, page.owner != Owner.BALLOONED, page.owner != Owner.DEFLATING)
+        require(page.report == Request.NONE, page.inflate == Request.NONE, ~page.deflate_queued)
+    forget_hints(s)
     if s.is_set("free-page-content", "poison"):
         s.poison_known = s.setting("restore-announces-poison") == "yes"

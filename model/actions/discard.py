@@ -66,10 +66,15 @@ def may_discard(s: State) -> Term:
     return ~(s.inhibited | in_postcopy | in_snapshot)
 
 
+def is_syncing(s: State) -> Term:
+    """A sync holds the big QEMU lock, so what needs the lock happens before or after it."""
+    return (s.phase == Phase.FETCH) | (s.phase == Phase.MERGE) | (s.phase == Phase.AFTER_SYNC)
+
+
 def handles_requests(s: State) -> Term:
-    """The device handles the inflate, deflate and reporting queues: while the VM runs, and not during a sync, which holds the big QEMU lock too."""
+    """The device handles the inflate, deflate and reporting queues: while the VM runs, and not during a sync."""
     runs = s.running if s.keeps("block-when-stopped") else TRUE
-    return runs & ~((s.phase == Phase.FETCH) | (s.phase == Phase.MERGE) | (s.phase == Phase.AFTER_SYNC))
+    return runs & ~is_syncing(s)
 
 
 def is_discardable(s: State, request: Term, read: Request) -> Term:

@@ -6,6 +6,7 @@ The write that follows the release is in the log, which the hint cleared with th
 
 from __future__ import annotations
 
+from balloonproof.model.actions.discard import is_syncing
 from balloonproof.model.language import lemma
 from balloonproof.model.lemmas import precopy
 from balloonproof.model.state import Hinting, Owner, Page, Phase, State
@@ -23,7 +24,7 @@ def hinting_stops_for_a_sync(s: State, page: Page) -> Term:
     """From before the fetch of a sync until its end no hint is honoured."""
     if not s.hints_enabled:
         return TRUE
-    return implies((s.phase == Phase.FETCH) | (s.phase == Phase.MERGE) | (s.phase == Phase.AFTER_SYNC), s.hinting == Hinting.STOP)
+    return implies(is_syncing(s), s.hinting == Hinting.STOP)
 
 
 @lemma
@@ -36,10 +37,11 @@ def hinting_is_done_when_the_vm_stops(s: State, page: Page) -> Term:
 
 @lemma
 def nothing_is_held_before_the_first_request(s: State, page: Page) -> Term:
-    """While no migration runs, hinting is done; before the first that asks for hints nobody has asked for any, and no page is held."""
+    """While no migration runs, hinting is done; before the first that asks for hints, and after a reset, no page is held, and the driver begins no round."""
     if not s.has("hinting"):
         return TRUE
-    never = (s.hinting == Hinting.STOP) & (s.received == s.stop_id) & ~s.in_round & (page.owner != Owner.HINTED)
+    no_new_id = (s.received == s.stop_id) | (s.received == s.done_id) | (s.received == s.active)
+    never = (s.hinting == Hinting.STOP) & no_new_id & ~s.in_round & (page.owner != Owner.HINTED)
     return implies(s.phase == Phase.NONE, (s.hinting == Hinting.DONE) | never) if s.hints_enabled else never
 
 

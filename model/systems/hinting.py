@@ -34,7 +34,11 @@ ACTIONS = (
     balloon_device.drop_hint,
 )
 
-EARLY_RELEASE = Setting("early-release", ("yes", "no"), "the shrinker frees hinted pages before DONE (Linux virtio_balloon_shrinker_scan)")
+EARLY_RELEASE = Setting(
+    "early-release",
+    ("yes", "no"),
+    "hinted pages are given back before DONE: by the shrinker (Linux virtio_balloon_shrinker_scan), or at suspend (virtballoon_freeze)",
+)
 
 COMMAND_ID_BUFFER = Setting(
     "command-id-buffer",
@@ -69,7 +73,7 @@ HINTING = System(
     "hinting",
     "Free page hinting over pre-copy: VIRTIO_BALLOON_F_FREE_PAGE_HINT as QEMU and Linux run it.",
     frozenset({"hinting"}),
-    (*precopy.ACTIONS, migration.begin_timed_sync, *ACTIONS, device_reset.kexec),
+    (*precopy.ACTIONS, migration.begin_timed_sync, *ACTIONS, device_reset.suspend, device_reset.kexec),
     (*precopy.SETTINGS, precopy.MID_ROUND_SYNC, *SETTINGS),
     precopy.GUARDS + GUARDS,
     (NO_PAGE_LOST, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, HINT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE, HINTED_PAGES_COME_BACK),

@@ -44,7 +44,7 @@ POSTCOPY = System(
     "postcopy",
     "Post-copy after pre-copy rounds: discard bitmap, page requests, recovery; balloon and hints beside it.",
     frozenset({"postcopy", "balloon", "hinting"}),
-    (*precopy.ACTIONS, *balloon.ACTIONS, *hinting.ACTIONS, *ACTIONS, device_reset.kexec),
+    (*precopy.ACTIONS, *balloon.ACTIONS, *hinting.ACTIONS, *ACTIONS, device_reset.suspend, device_reset.kexec),
     precopy.SETTINGS + balloon.SETTINGS + hinting.SETTINGS,
     precopy.GUARDS + balloon.GUARDS + hinting.GUARDS + GUARDS,
     (NO_PAGE_LOST, DESTINATION_IS_RIGHT, NO_FAULT_HANGS, HOST_KEEPS_CONTENT, HINTED_PAGES_RELEASED, MIGRATION_COMPLETES, POSTCOPY_ENDS),

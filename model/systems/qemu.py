@@ -35,7 +35,16 @@ QEMU = System(
     "qemu",
     "QEMU HEAD with Linux HEAD, all features at once.",
     frozenset({"balloon", "hinting", "reporting", "postcopy"}),
-    (*precopy.ACTIONS, migration.begin_timed_sync, *balloon.ACTIONS, *hinting.ACTIONS, *reporting.ACTIONS, *postcopy.ACTIONS, device_reset.kexec),
+    (
+        *precopy.ACTIONS,
+        migration.begin_timed_sync,
+        *balloon.ACTIONS,
+        *hinting.ACTIONS,
+        *reporting.ACTIONS,
+        *postcopy.ACTIONS,
+        device_reset.suspend,
+        device_reset.kexec,
+    ),
     SETTINGS,
     precopy.GUARDS
     + balloon.GUARDS

@@ -65,7 +65,7 @@ REPORTING = System(
     "reporting",
     "Free page reporting beside pre-copy, with guests that trust what is in a free page.",
     frozenset({"reporting"}),
-    precopy.ACTIONS + ACTIONS + balloon.PINNING_ACTIONS + (device_reset.restore, device_reset.kexec),
+    precopy.ACTIONS + ACTIONS + balloon.PINNING_ACTIONS + (device_reset.suspend, device_reset.kexec),
     precopy.SETTINGS + SETTINGS,
     precopy.GUARDS + GUARDS + balloon.DISCARD_GUARDS + balloon.PINNING_GUARDS,
     (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, REPORTED_PAGE_DISCARDED, REPORTED_PAGE_REUSED, MIGRATION_CAN_COMPLETE, REPORTED_PAGES_COME_BACK),
