@@ -62,6 +62,10 @@ PROVED = [
     PRECOPY.configure({"dirty-log": "tcg", "mid-round-sync": "yes"}),
     PRECOPY.configure({"memslot-removal": "vcpus-paused"}),
     BALLOON_SKIP.configure({"deflate-waits-for-ack": "no", "deflate-marks-dirty": "yes", "drain-at-stop": "yes"}),
+    HINTING.configure({"dirty-log": "ring", "command-id-buffer": "per-round"}),
+    HINTING.configure({"dirty-log": "tcg", "drain-before-new-id": "yes"}),
+    HINTING.configure({"release-waits-for-ack": "early", "command-id-buffer": "per-round"}),
+    HINTING.configure({"early-release": "no", "drain-before-new-id": "yes"}),
     *(system.configure(dict(system.safe)) for system in SYSTEMS if system is not PRECOPY),
 ]
 """Of each system the configuration that `prove --all` proves, and some others."""

@@ -38,11 +38,16 @@ def marked(s: State, page: Page) -> Term:
     return page.ram_dirty | (page.fetched & (s.phase == Phase.MERGE)) if s.is_set("dirty-log", "tcg") else page.ram_dirty
 
 
-def on_record(s: State, page: Page) -> Term:
-    """The next sync finds that the page changed, or it is known to be dirty already; or a request that will mark it is taken before the last sync."""
+def next_sync_finds(s: State, page: Page) -> Term:
+    """The next sync finds that the page changed; or a request that will mark it is taken before the last sync."""
     collected = page.fetched if s.is_set("dirty-log", "ring") else FALSE
     announced = page.deflate_queued if s.is_set("deflate-marks-dirty", "yes") and s.is_set("drain-at-stop", "yes") else FALSE
-    return page.dirty | marked(s, page) | page.logged | collected | announced
+    return marked(s, page) | page.logged | collected | announced
+
+
+def on_record(s: State, page: Page) -> Term:
+    """The page is known to be dirty, or will be."""
+    return page.dirty | next_sync_finds(s, page)
 
 
 # ------------------------------------------------------------------------------------------------------------------ order
