@@ -8,9 +8,11 @@ is its error.  If the two bounds contradict each other, the clocks also drift, a
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from itertools import islice
 from typing import NamedTuple
 
-from .probes import ProbeLog
+from .probes import ProbeLog, headers_of
 from .qemu import FLAG_PAGE, PAGE_BITS, QemuLog
 from .qmp import QmpLog
 from .sends import align, is_page_header
@@ -61,13 +63,11 @@ def qmp_to_log(qmp: QmpLog, log: QemuLog) -> Alignment | None:
 
 def shifted(probes: ProbeLog, shift: int) -> ProbeLog:
     """The same probes by the other clock."""
-    return ProbeLog(
-        probes.path,
-        [probe._replace(time=probe.time + shift) for probe in probes.probes],
-        [header._replace(time=header.time + shift) for header in probes.headers],
-        probes.other,
-        [loss._replace(begin=loss.begin + shift, end=loss.end + shift) for loss in probes.lost],
-        probes.ticks,
+    return replace(
+        probes,
+        probes=[probe._replace(time=probe.time + shift) for probe in probes.probes],
+        headers=headers_of(header._replace(time=header.time + shift) for header in probes.headers),
+        lost=[loss._replace(begin=loss.begin + shift, end=loss.end + shift) for loss in probes.lost],
     )
 
 
@@ -81,7 +81,7 @@ def _between(lowest: Sequence[int], highest: Sequence[int]) -> Alignment | None:
 
 
 def _bounds_by_pages(probes: ProbeLog, log: QemuLog) -> tuple[list[int], list[int]]:
-    headers = [header for header in probes.headers if is_page_header(header.value) and header.value & FLAG_PAGE][:_PAIRS]
+    headers = list(islice((header for header in probes.headers if is_page_header(header.value) and header.value & FLAG_PAGE), _PAIRS))
     saves = log.saves[:_PAIRS]
     pairs = _paired([save.offset >> PAGE_BITS for save in saves], [header.value >> PAGE_BITS for header in headers])
     if len(pairs) * 2 < min(len(headers), len(saves)):  # these are not the pages of the same migration

@@ -23,7 +23,6 @@ from .sends import align
 
 # Linux x86-64 without KASLR: where the kernel sees physical memory
 _DIRECT_MAP = 0xFFFF888000000000
-_HINT_ORDER = "10"
 _TOLD_WITHIN = 50e6
 """Nanoseconds within which an interrupt about a new configuration reaches the driver, to be recognised as such."""
 _TICK_RANGE = (0.15, 2.0)
@@ -152,7 +151,7 @@ def _read(log: ProbeLog, addresses: GuestAddresses) -> Iterator[_GuestEvent]:
     command: dict[str, str | int] = {}
     for probe in log.probes:
         fields = probe.fields
-        if probe.kind == "mm_page_alloc" and fields["order"] == _HINT_ORDER:
+        if probe.kind == "mm_page_alloc":
             allocated[probe.thread] = int(fields["pfn"], 16)
         elif probe.kind == "add_in":
             address = int(fields["data"], 16)

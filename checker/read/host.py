@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,7 +60,7 @@ class HostEvents:
 class MigrationSteps:
     """The steps of the source's log as events, one after another; the log has these ``kinds`` of steps.
 
-    ``headers``: when each thread that syncs put words on the stream, sorted. ``started``: steps before the first start of a migration count too.
+    ``headers``: see :func:`last_headers`. ``started``: steps before the first start of a migration count too.
     The beginning of a sync is placed as early as the order of the thread that syncs allows, right after the last thing
     that thread is known to have done: a guest write is logged slightly before its dirty bit is set, so a write
     shortly before the logged beginning may or may not be part of the sync.
@@ -105,8 +105,19 @@ def shown_by(kinds: Collection[str]) -> set[str]:
     return {*MIGRATION_STATES.values(), *(name for kind, names in _SHOWN_BY.items() if kind in kinds for name in names)}
 
 
+def last_headers(log: QemuLog, probes: Iterable[ProbeLog]) -> Mapping[str, Sequence[int]]:
+    """When each thread that syncs put words on the stream last before each of its steps, sorted."""
+    moments = {thread: sorted(step.time for step in log.steps if step.thread == thread) for thread in log.threads_that_sync()}
+    last = {thread: [0] * len(times) for thread, times in moments.items()}
+    for header in (header for one in probes for header in one.headers if header.thread in moments):
+        step = bisect_left(moments[header.thread], header.time)
+        if step < len(last[header.thread]):
+            last[header.thread][step] = max(last[header.thread][step], header.time)
+    return {thread: [time for time in times if time] for thread, times in last.items()}
+
+
 def log_events(log: QemuLog, headers: Mapping[str, Sequence[int]]) -> HostEvents:
-    """The steps of the migrations in the source's log; ``headers`` as for :class:`MigrationSteps`."""
+    """The steps of the migrations in the source's log; ``headers``: see :func:`last_headers`."""
     result = HostEvents()
     kinds = {step.kind for step in log.steps}
     shows_start = any(step.kind == "migrate_set_state" and step.fields["state"] == "setup" for step in log.steps)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...grammar import line_parser
 from .events import Loss
+from .rows import Rows
 from .sources import lines
 
+HINT_ORDER = "10"
+"""Of the blocks that the guest's balloon driver hints: 2 ** 10 pages."""
 GUEST_KINDS = frozenset({"add_out", "add_in", "fph_run", "fph_return", "fph_return_ret", "bal_changed", "mm_page_alloc", "mm_page_free"})
 _GUEST_QUEUE = '"free_page_vq"'
 
@@ -40,16 +43,19 @@ class ProbeLog:
 
     path: str
     probes: list[Probe] = field(default_factory=list)
-    headers: list[Header] = field(default_factory=list)
+    """Few: of hints, commands and syncs."""
+    headers: Rows[Header] = field(default_factory=lambda: headers_of(()))
     other: int = 0
     lost: list[Loss] = field(default_factory=list)
     """Overruns of a CPU's ring buffer, each between two lines of that CPU."""
     ticks: bool = False
     """Whether times are ticks, not nanoseconds."""
+    is_guest: bool = False
 
-    @property
-    def is_guest(self) -> bool:
-        return self.ticks or any(probe.kind in GUEST_KINDS for probe in self.probes)
+
+def headers_of(headers: Iterable[Header]) -> Rows[Header]:
+    """These words, which may be many."""
+    return Rows.of(Header, "qqnQ", headers)
 
 
 def read_probes(path: str) -> ProbeLog:
@@ -79,9 +85,10 @@ def read_probes(path: str) -> ProbeLog:
         if losing and cpu in losing:
             begin, line, count = losing.pop(cpu)
             log.lost.append(Loss(begin, time, line, count))
+        log.is_guest = log.is_guest or log.ticks or kind in GUEST_KINDS
         if kind == "put_be64":
             add_header(Header(time, number, fields["tid"], int(fields["value"], 16)))
-        elif fields.get("vq") in (None, _GUEST_QUEUE):
+        elif fields.get("vq") in (None, _GUEST_QUEUE) and kind != "mm_page_free" and fields.get("order") in (None, HINT_ORDER):
             add_probe(Probe(time, number, fields["tid"], fields["comm"].strip(), kind, fields))
         else:
             log.other += 1

@@ -22,7 +22,7 @@ from .events import NO_ARGUMENTS, Event, Header, Source, Trace, merge_ranges
 from .files import record_files
 from .guest import guest_events
 from .guest_addresses import GuestAddresses, guest_addresses
-from .host import SEND_RANK, HostEvents, dirty_events, log_events, probe_events
+from .host import SEND_RANK, HostEvents, dirty_events, last_headers, log_events, probe_events
 from .inference import infer, memory_pages
 from .management import management_events
 from .ordering import InOrder, Merged, Placed, place_of
@@ -125,7 +125,7 @@ def _build(record: _Record) -> Trace:
     threads: set[str] = set()
     if source is not None:
         threads = source.threads_that_sync()
-        headers = {thread: sorted(h.time for log in record.probes for h in log.headers if h.thread == thread) for thread in threads}
+        headers = last_headers(source, record.probes)
         parts += [log_events(source, headers), dirty_events(source, pages, windows[0][0])]
     if record.qmp is not None:
         parts.append(_from_qmp(record.qmp, source, notes))

@@ -15,7 +15,7 @@ from operator import itemgetter
 from typing import Generic, NamedTuple, TypeVar
 
 from .events import NO_FLAGS
-from .probes import Header, ProbeLog
+from .probes import Header, ProbeLog, headers_of
 from .qemu import FLAG_CONTINUE, FLAG_PAGE, FLAG_ZERO, PAGE_BITS, PAGE_FLAGS, Load, QemuLog, Save, Section
 from .rows import Rows
 
@@ -190,23 +190,27 @@ def _from_source_only(source: QemuLog | None, saves: Iterable[Save]) -> Sends:
     return Sends(sends, [note], complete=False)
 
 
-def _page_headers(source: QemuLog | None, probes: Sequence[ProbeLog], sections: list[Section], window: tuple[int, int]) -> tuple[ProbeLog | None, list[Header]]:
+def _page_headers(
+    source: QemuLog | None, probes: Sequence[ProbeLog], sections: list[Section], window: tuple[int, int]
+) -> tuple[ProbeLog | None, Sequence[Header]]:
     """Words put on the stream that look like page headers, by the migration thread, inside the sections of RAM."""
     threads = source.threads_that_sync() if source else set()
     starts = [section.start for section in sections]
+
+    def is_one(header: Header) -> bool:
+        if not is_page_header(header.value) or not window[0] <= header.time < window[1] or (threads and header.thread not in threads):
+            return False
+        at = bisect_right(starts, header.time) - 1
+        return not sections or (at >= 0 and header.time <= sections[at].end)
+
     for log in probes:
-        headers = [header for header in log.headers if is_page_header(header.value) and window[0] <= header.time < window[1]]
-        if threads:
-            headers = [header for header in headers if header.thread in threads]
-        if sections:
-            at = [bisect_right(starts, header.time) - 1 for header in headers]
-            headers = [h for h, k in zip(headers, at, strict=True) if k >= 0 and h.time <= sections[k].end]
+        headers = headers_of(filter(is_one, log.headers))
         if headers:
             return log, headers
-    return None, []
+    return None, ()
 
 
-def _by_headers(log: ProbeLog, headers: list[Header], destination: QemuLog) -> Sends:
+def _by_headers(log: ProbeLog, headers: Sequence[Header], destination: QemuLog) -> Sends:
     unknown = 0
 
     def sends() -> Iterator[Send]:
