@@ -1,9 +1,10 @@
-"""What notices the mutants of each system, at its safe settings: a line for each, then its survivors; exit status 1 if there are any.
+"""What notices the mutants of the model: a line for each configuration that was asked, then the survivors; exit status 1 if there are any.
 
     python benchmarks/mutants.py [SYSTEM...]
 
-Without SYSTEMs, all of them, which takes long.  The columns after `change something` say what each of these is: caught by the proof (a property, a witness, a
-step, progress), by a trace, by the premise; equivalent to the model; or a survivor.
+Without SYSTEMs, every part of the text of all of them, each asked of one system after the other until something notices (`model/engines/whole_model.py`);
+with some, all mutants of each, at its safe settings.  There the columns after `change something` say what each of these is: caught by the proof (a property, a
+witness, a step, progress), by a trace, by the premise; equivalent to the model; or a survivor.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from __future__ import annotations
 import sys
 import time
 
+from balloonproof.checker.report.whole_model import heading, row, whole_model_lines
 from balloonproof.checker.trace_tests import TraceTests, bundled_traces
 from balloonproof.model.engines.mutation import MutationResult, mutate
+from balloonproof.model.engines.whole_model import mutate_all
+from balloonproof.model.language import System
 from balloonproof.model.systems import SYSTEMS, find_system
 
 COLUMNS = ("mutants", "change something", "proof", "traces", "premise", "equivalent", "survive")
@@ -28,8 +32,21 @@ def figures(result: MutationResult) -> tuple[int, ...]:
 
 def main(names: list[str]) -> int:
     """Prints a row as soon as its system is done."""
-    systems = [find_system(name) for name in names] or SYSTEMS
     tests = TraceTests(bundled_traces())
+    return of_each([find_system(name) for name in names], tests) if names else of_all(tests)
+
+
+def of_all(tests: TraceTests) -> int:
+    """The whole model."""
+    started = time.perf_counter()
+    print(heading(), flush=True)
+    result = mutate_all(SYSTEMS, tests, done=lambda result: print(row(result), flush=True))
+    print(*whole_model_lines(result, verbose=True), f"{time.perf_counter() - started:.0f} seconds", sep="\n", flush=True)
+    return min(len(result.survivors), 1)
+
+
+def of_each(systems: list[System], tests: TraceTests) -> int:
+    """Each system by itself."""
     print(f"{'':50}" + "".join(f"{name:>{len(name) + 2}}" for name in COLUMNS) + "  seconds", flush=True)
     survive = 0
     for system in systems:

@@ -22,8 +22,8 @@ from balloonproof.checker.monitor import Monitor
 from balloonproof.checker.observe import Vocabulary
 from balloonproof.checker.read import Event, Expectation, Header, read_trace
 from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT
+from balloonproof.model.engines.correspondence import takes_same_steps
 from balloonproof.model.engines.mutants import Mutant, MutatedOnePage
-from balloonproof.model.engines.mutation import takes_same_steps
 from balloonproof.model.engines.reachability import States
 from balloonproof.model.language import Action, Configuration
 from balloonproof.model.one_page import OnePage

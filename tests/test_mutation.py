@@ -19,9 +19,10 @@ from balloonproof.checker.read import Expectation
 from balloonproof.checker.report.mutation import in_words, mutation_json, mutation_lines
 from balloonproof.checker.trace_tests import TraceTest, TraceTests, bundled_traces
 from balloonproof.model.actions import guest, management, paused_snapshot
+from balloonproof.model.engines.correspondence import corresponds, takes_same_steps
 from balloonproof.model.engines.equivalence import are_equivalent
 from balloonproof.model.engines.mutants import Mutant, MutatedOnePage, mutants
-from balloonproof.model.engines.mutation import Judge, MutationResult, mutate, takes_same_steps
+from balloonproof.model.engines.mutation import Judge, MutationResult, mutate
 from balloonproof.model.engines.reachability import contains, explore
 from balloonproof.model.language import Property
 from balloonproof.model.one_page import OnePage
@@ -127,6 +128,12 @@ def test_the_same_steps_lead_to_the_same_states_and_cannot_be_told(data: st.Data
         reachable = explore(system)
         assert np.array_equal(reachable.states, system.relaid(judge().reachable.states, judge().reachable.layout))
         assert are_equivalent(judge().reachable, reachable)
+
+
+def test_what_corresponds_is_equivalent() -> None:
+    found = [item for item in every().values() if corresponds(mutated(item), judge().reachable.states)]
+    assert all(takes_same_steps(mutated(item), judge().reachable.states) or are_equivalent(judge().reachable, explore(mutated(item))) for item in found)
+    assert any(not takes_same_steps(mutated(item), judge().reachable.states) for item in found)
 
 
 def test_systems_that_differ_in_what_can_happen_are_not_equivalent() -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from balloonproof.model.engines.correspondence import takes_same_steps
 from balloonproof.model.engines.mutants import Mutant, MutatedExplicit, MutatedOnePage, mutants
-from balloonproof.model.engines.mutation import takes_same_steps
 from balloonproof.model.engines.page_progress import ALONE
 from balloonproof.model.engines.reachability import explore
 from balloonproof.model.engines.telling import telling_run

@@ -14,8 +14,8 @@ import pytest
 
 from balloonproof.checker.report.vacuity import idle_everywhere, vacuity_json, vacuity_lines
 from balloonproof.model.actions import dirty_log, guest, management
+from balloonproof.model.engines.correspondence import takes_same_steps
 from balloonproof.model.engines.mutants import MutatedOnePage, mutants
-from balloonproof.model.engines.mutation import takes_same_steps
 from balloonproof.model.engines.page_progress import ALONE
 from balloonproof.model.engines.reachability import explore
 from balloonproof.model.engines.vacuity import Change, Item, Vacuity, changes_of, deciding, vacuity

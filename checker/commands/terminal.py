@@ -80,5 +80,11 @@ def progress_line() -> Iterator[Callable[[str], None]]:
     try:
         yield say
     finally:
+        clear_progress()
+
+
+def clear_progress() -> None:
+    """Nothing stands on the progress line any more, so that a line of the result can be printed while work goes on."""
+    if sys.stderr.isatty():
         sys.stderr.write("\r\x1b[2K")
         sys.stderr.flush()

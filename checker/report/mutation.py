@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from balloonproof.checker.report.as_json import configuration_json
+from balloonproof.model.engines.mutants import Mutant
 from balloonproof.model.engines.mutation import MutationResult, Outcome
+from balloonproof.model.engines.telling import Telling
 
 VERSION = 2
 """Since version 2 a mutant is a change of the model's text, in all roles at once."""
@@ -36,7 +38,7 @@ def _answers(outcome: Outcome) -> tuple[object, ...]:
 
 def in_words(outcome: Outcome) -> str:
     """An outcome in a few words."""
-    if outcome.same:
+    if outcome.same and not outcome.caught:
         return "the same steps wherever the model gets"
     if outcome.equivalent:
         return "cannot be told from the model"
@@ -52,20 +54,27 @@ def mutation_json(result: MutationResult) -> dict[str, Any]:
         "format": "balloonproof mutate",
         "version": VERSION,
         **configuration_json(result.configuration),
-        "mutants": [
-            {
-                "action": mutant.action.name,
-                "kind": mutant.part.kind,
-                "part": mutant.part.text,
-                "place": mutant.part.place,
-                "same": outcome.same,
-                "violated": list(outcome.violated),
-                "impossible": list(outcome.impossible),
-                "trace": outcome.test,
-                "premise_fails": outcome.premise_fails,
-                "equivalent": outcome.equivalent,
-                "told_by": {"steps": list(outcome.told_by.steps), "what": outcome.told_by.what} if outcome.told_by else None,
-            }
-            for mutant, outcome in result.outcomes
-        ],
+        "mutants": [{**part_json(mutant), **outcome_json(outcome), "told_by": telling_json(outcome.told_by)} for mutant, outcome in result.outcomes],
     }
+
+
+def part_json(mutant: Mutant) -> dict[str, str]:
+    """What is taken away, and where it stands."""
+    return {"action": mutant.action.name, "kind": mutant.part.kind, "part": mutant.part.text, "place": mutant.part.place}
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """What noticed it in one configuration, or why nothing did."""
+    return {
+        "same": outcome.same,
+        "violated": list(outcome.violated),
+        "impossible": list(outcome.impossible),
+        "trace": outcome.test,
+        "premise_fails": outcome.premise_fails,
+        "equivalent": outcome.equivalent,
+    }
+
+
+def telling_json(found: Telling | None) -> dict[str, Any] | None:
+    """A run that tells a survivor from the model."""
+    return {"steps": list(found.steps), "what": found.what} if found else None

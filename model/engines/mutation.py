@@ -11,20 +11,17 @@ reported as such and not counted.  What is left *survives*: either the model say
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from balloonproof.model.compiled import Layout, Move, compile_steps
+from balloonproof.model.engines.correspondence import corresponds, takes_same_steps
 from balloonproof.model.engines.equivalence import are_equivalent
 from balloonproof.model.engines.mutants import Mutant, MutatedExplicit, MutatedOnePage, mutants
 from balloonproof.model.engines.premise import explicit_instance, project, step_claim, well_formed
 from balloonproof.model.engines.progress import check_progress
-from balloonproof.model.engines.reachability import Reachable, States, explore, holds
+from balloonproof.model.engines.reachability import Reachable, explore
 from balloonproof.model.engines.telling import Telling, telling_run
-from balloonproof.model.language import Configuration, Step
-from balloonproof.model.one_page import OTHERS, OnePage
+from balloonproof.model.language import Configuration
+from balloonproof.model.one_page import OnePage
 from balloonproof.model.terms import disj, exists
 from balloonproof.model.workers import Progress, each, silent
 
@@ -53,6 +50,11 @@ class Outcome:
     def caught(self) -> bool:
         return bool(self.violated or self.impossible or self.test or self.premise_fails)
 
+    @property
+    def survives(self) -> bool:
+        """It changes something, and nothing notices."""
+        return not (self.caught or self.same or self.equivalent)
+
 
 @dataclass(frozen=True)
 class MutationResult:
@@ -69,7 +71,7 @@ class MutationResult:
     @property
     def survivors(self) -> list[tuple[Mutant, Outcome]]:
         """Those that change something, and nothing notices."""
-        return [item for item in self.effective if not item[1].caught and not item[1].equivalent]
+        return [item for item in self.outcomes if item[1].survives]
 
 
 class Judge:
@@ -96,42 +98,21 @@ class Judge:
             return Outcome(impossible=tuple(sorted(lost)))
         if failed := self.test(mutant):
             return Outcome(test=failed)
-        if are_equivalent(self.reachable, reachable):
+        if corresponds(system, self.reachable.states) or are_equivalent(self.reachable, reachable):
             return Outcome(equivalent=True)
-        if _premise_fails(system):
-            return Outcome(premise_fails=True)
-        return Outcome(told_by=telling_run(self.one.configuration, mutant))
+        return Outcome(premise_fails=_premise_fails(system))
 
+    def outcomes(self, every: Sequence[Mutant], judge: Callable[[Mutant], Outcome], progress: Progress) -> MutationResult:
+        """What `judge` says of `every` one of these mutants, on all cores."""
+        configuration = self.one.configuration
+        found: dict[int, Outcome] = {}
 
-def takes_same_steps(system: MutatedOnePage, states: States) -> bool:
-    """Has the action that was changed, in each of these states of the original, the steps that it has there originally?"""
-    layout = Layout.of(system.variables)
-    states = system.relaid(states, Layout.of(system.original.variables))
-    before, after = (_moves(steps, layout) for steps in (system.original_steps, system.changed_steps))
-    return _covered(before, after, states) and _covered(after, before, states)
+        def tell(running: Iterable[Mutant]) -> None:
+            progress(f"{configuration}: {len(found)} of {len(every)} mutants judged; now {', '.join(map(str, running))}")
 
-
-def _moves(steps: Iterable[Step], layout: Layout) -> list[Move]:
-    """Moves that a page can tell of: it takes them itself, or they change what it sees."""
-    return compile_steps([step for step in steps if step.updates or step.role not in OTHERS], layout, keep_idle=True)
-
-
-def _covered(moves: Sequence[Move], others: Sequence[Move], states: States) -> bool:
-    """Whatever one of `moves` does in one of `states`, one of `others` does too, in the same role."""
-    for move in moves:
-        sources = states[holds(move.enabled, states)]
-        targets = _after(move, sources)
-        open_cases = np.ones(len(sources), dtype=bool)
-        for other in others:
-            if other.step.role == move.step.role:
-                open_cases &= ~(holds(other.enabled, sources) & (_after(other, sources) == targets))
-        if open_cases.any():
-            return False
-    return True
-
-
-def _after(move: Move, states: States) -> NDArray[np.int64]:
-    return np.broadcast_to(np.asarray(move.after(states), dtype=np.int64), states.shape)
+        for index, outcome in each(judge, every, tell):
+            found[index] = outcome
+        return MutationResult(configuration, tuple((mutant, found[index]) for index, mutant in enumerate(every)))
 
 
 def _premise_fails(system: MutatedOnePage) -> bool:
@@ -163,12 +144,9 @@ def _progress(reachable: Reachable) -> set[str]:
 def mutate(configuration: Configuration, test: Test = lambda mutant: None, progress: Progress = silent) -> MutationResult:
     """Judge every mutant of `configuration`, on all cores."""
     judge = Judge(configuration, test, progress)
-    every = list(mutants(judge.one))
-    found: dict[int, Outcome] = {}
 
-    def tell(running: Iterable[Mutant]) -> None:
-        progress(f"{configuration}: {len(found)} of {len(every)} mutants judged; now {', '.join(map(str, running))}")
+    def told(mutant: Mutant) -> Outcome:
+        outcome = judge.outcome(mutant)
+        return replace(outcome, told_by=telling_run(configuration, mutant)) if outcome.survives else outcome
 
-    for index, outcome in each(judge.outcome, every, tell):
-        found[index] = outcome
-    return MutationResult(configuration, tuple((mutant, found[index]) for index, mutant in enumerate(every)))
+    return judge.outcomes(list(mutants(judge.one)), told, progress)
