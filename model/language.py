@@ -246,6 +246,11 @@ class Step:
     def name(self) -> str:
         return f"{self.action.name}({self.role})" if self.role else self.action.name
 
+    def does_the_same_as(self, other: Step) -> bool:
+        """Can it be taken in the same states, with the same effects?"""
+        same_updates = self.updates.keys() == other.updates.keys() and all(self.updates[name] is other.updates[name] for name in self.updates)
+        return self.guard is other.guard and same_updates
+
 
 def run_action(item: Action, transaction: Transaction, arguments: Sequence[Any], role: str) -> Step | None:
     """Execute an action; None if its guard is false in every state."""

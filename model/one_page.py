@@ -189,11 +189,6 @@ def irrelevant(cell: Callable[[str], Term]) -> Sequence[tuple[str, Term, Value]]
     )
 
 
-def _same_effect(one: Step, other: Step) -> bool:
-    same_updates = one.updates.keys() == other.updates.keys() and all(one.updates[name] is other.updates[name] for name in one.updates)
-    return one.guard is other.guard and same_updates
-
-
 RECORDS: Sequence[tuple[str, type[Record]]] = (
     ("", State),
     ("", IdSummary),
@@ -227,7 +222,7 @@ class OnePage:
         """An action in every role, before constants are folded; none if the configuration rules it out."""
         steps = {role: self._step(item, role) for role in (("own", *OTHERS) if item.per_page else ("",))}
         sibling, peer = steps.get("sibling"), steps.get("peer")
-        if sibling and peer and _same_effect(sibling, peer):
+        if sibling and peer and sibling.does_the_same_as(peer):
             steps["sibling"] = None
         return [step for step in steps.values() if step]
 

@@ -131,9 +131,10 @@ def test_the_same_steps_lead_to_the_same_states_and_cannot_be_told(data: st.Data
 
 
 def test_what_corresponds_is_equivalent() -> None:
-    found = [item for item in every().values() if corresponds(mutated(item), judge().reachable.states)]
-    assert all(takes_same_steps(mutated(item), judge().reachable.states) or are_equivalent(judge().reachable, explore(mutated(item))) for item in found)
-    assert any(not takes_same_steps(mutated(item), judge().reachable.states) for item in found)
+    effective = [item for item in map(mutated, every().values()) if not takes_same_steps(item, judge().reachable.states)]
+    found = [item for item in effective if corresponds(item, judge().reachable.states)]
+    assert 0 < len(found) < len(effective)
+    assert all(are_equivalent(judge().reachable, explore(item)) for item in found)
 
 
 def test_systems_that_differ_in_what_can_happen_are_not_equivalent() -> None:

@@ -168,13 +168,14 @@ def _necessity(configurations: list[Configuration], output: str) -> None:
 
 
 def _vacuity(configurations: list[Configuration], output: str, verbose: bool) -> None:
-    from balloonproof.checker.report.vacuity import idle_everywhere, vacuity_json, vacuity_lines
+    from balloonproof.checker.report.vacuity import vacuity_json, vacuity_lines
     from balloonproof.model.engines.vacuity import vacuity
+    from balloonproof.model.systems import SYSTEMS
 
     with progress_line() as say:
-        results = [vacuity(item, say) for item in configurations]
+        results = [vacuity(item, SYSTEMS, say) for item in configurations]
     _answer(output, lambda: vacuity_json(results), vacuity_lines(results, verbose))
-    sys.exit(1 if idle_everywhere(results) else 0)
+    sys.exit(1 if any(item.idle for item in results) else 0)
 
 
 def _by_second_route(engine: str, configurations: list[Configuration], seconds: float, output: str, verbose: bool) -> None:

@@ -10,26 +10,15 @@ from balloonproof.model.engines.vacuity import Change, Item, Sighting, Vacuity
 
 
 def vacuity_lines(results: Sequence[Vacuity], verbose: bool = False) -> Iterator[str]:
-    """For each result the figures and what is idle; with `verbose` where everything else was seen to matter."""
+    """For each result the figures and what is idle, there or everywhere; with `verbose` where everything else was seen to matter."""
     for result in results:
         actions = sum(item.part is None for item in result.items)
         counts = f"{actions} actions with {len(result.items) - actions} conditions, {len(result.changes)} changes of a setting or guard"
         yield f"{result.configuration}: {counts}; {len(result.idle) or 'none'} of them idle"
-        yield from (f"  {_question(one)}: nowhere{_elsewhere(one, results)}" for one in result.idle)
+        yield from (f"  {_question(one)}: nowhere" for one in result.idle)
+        yield from (f"  {_question(one)}: not seen here, but {_place(found)}" for one, found in result.elsewhere.items())
         if verbose:
-            yield from (f"  {_question(one)}: {_place(found)}" for one, found in result.sightings if found)
-
-
-def idle_everywhere(results: Sequence[Vacuity]) -> list[Item | Change]:
-    """What is idle in a result, except for conditions that decide in another: systems share the model's text."""
-    return [one for result in results for one in result.idle if not _elsewhere(one, results)]
-
-
-def _elsewhere(one: Item | Change, results: Sequence[Vacuity]) -> str:
-    if isinstance(one, Change) or one.part is None:
-        return ""
-    found = (seen for result in results if (seen := result.items.get(one)))
-    return next((f" here, but {_place(seen)}" for seen in found), "")
+            yield from (f"  {_question(one)}: {_place(found)}" for one, found in result.sightings if found and one not in result.elsewhere)
 
 
 def _question(one: Item | Change) -> str:

@@ -46,8 +46,8 @@ class _Graph:
     classes: Classes
     initial: Positions
 
-    def refine(self) -> int:
-        """Tell states apart by where their steps lead; how many classes there were before."""
+    def refine(self) -> Classes:
+        """Tell states apart by where their steps lead; the classes that there were before."""
         known, numbers = np.unique(self.classes, return_inverse=True)
         refined = mixed(self.classes)
         for item in self.edges:
@@ -58,7 +58,7 @@ class _Graph:
                 sources, first = np.unique(pairs // len(known), return_index=True)
                 refined[sources] += np.add.reduceat(mixed(known[pairs % len(known)] ^ item.label), first)
         self.classes = refined
-        return len(known)
+        return known
 
     def beginnings(self) -> set[int]:
         """The classes of the initial states."""
@@ -71,13 +71,16 @@ def are_equivalent(one: Searched, other: Searched) -> bool:
 
 
 def told_apart_after(one: Searched, other: Searched) -> int | None:
-    """How many steps it takes to tell the systems apart, as long as either may choose the next; None if nothing ever does."""
+    """How many steps it takes to tell the systems apart, as long as either may choose the next; None if nothing ever does.
+
+    Classes are counted in both systems together: in each by itself no class may be split any more while the two still come apart.
+    """
     names = dict.fromkeys(step.name for item in (one, other) for step in item.system.steps)
     labels = {name: mixed(np.array([number], dtype=np.uint64))[0] for number, name in enumerate(names)}
     graphs = [_graph(item, labels) for item in (one, other)]
-    steps, counts = 0, [0, 0]
+    steps, count = 0, 0
     while graphs[0].beginnings() == graphs[1].beginnings():
-        if counts == (counts := [graph.refine() for graph in graphs]):
+        if count == (count := len(np.union1d(*(graph.refine() for graph in graphs)))):
             return None
         steps += 1
     return steps

@@ -156,9 +156,12 @@ class RecordedExplicit(Recorded, Explicit):
 
 @dataclass(frozen=True, eq=False)
 class MutatedExplicit(Explicit):
-    """A mutant with explicit pages; only its steps of the action that it changes are meant to be used."""
+    """A mutant with explicit pages."""
 
     mutant: Mutant = field(kw_only=True)
+
+    def steps_of(self, item: Action) -> list[Step]:
+        return super().steps_of(item) if item is self.mutant.action else Explicit(self.configuration, self.shape).steps_of(item)
 
     def transaction(self, cells: Mapping[str, Term]) -> Transaction:
         return _Lacking(cells, self.mutant.part)

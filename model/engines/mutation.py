@@ -16,10 +16,12 @@ from dataclasses import dataclass, replace
 from balloonproof.model.engines.correspondence import corresponds, takes_same_steps
 from balloonproof.model.engines.equivalence import are_equivalent
 from balloonproof.model.engines.mutants import Mutant, MutatedExplicit, MutatedOnePage, mutants
+from balloonproof.model.engines.page_progress import ALONE
 from balloonproof.model.engines.premise import explicit_instance, project, step_claim, well_formed
 from balloonproof.model.engines.progress import check_progress
 from balloonproof.model.engines.reachability import Reachable, explore
 from balloonproof.model.engines.telling import Telling, telling_run
+from balloonproof.model.explicit import Explicit
 from balloonproof.model.language import Configuration
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.terms import disj, exists
@@ -115,6 +117,11 @@ class Judge:
         return MutationResult(configuration, tuple((mutant, found[index]) for index, mutant in enumerate(every)))
 
 
+def told_from_model(configuration: Configuration, mutant: Mutant) -> Telling | None:
+    """A shortest run of one page that tells a mutant."""
+    return telling_run(Explicit(configuration, ALONE), MutatedExplicit(configuration, ALONE, mutant=mutant))
+
+
 def _premise_fails(system: MutatedOnePage) -> bool:
     """Is there a step of the mutant on explicit pages that is no step of its one-page reading?"""
     explicit = MutatedExplicit(system.configuration, explicit_instance(system.original).shape, mutant=system.mutant)
@@ -147,6 +154,6 @@ def mutate(configuration: Configuration, test: Test = lambda mutant: None, progr
 
     def told(mutant: Mutant) -> Outcome:
         outcome = judge.outcome(mutant)
-        return replace(outcome, told_by=telling_run(configuration, mutant)) if outcome.survives else outcome
+        return replace(outcome, told_by=told_from_model(configuration, mutant)) if outcome.survives else outcome
 
     return judge.outcomes(list(mutants(judge.one)), told, progress)

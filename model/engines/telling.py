@@ -1,7 +1,7 @@
-"""A shortest run that tells a mutant from the model, for whoever wants to write the test that is missing.
+"""A shortest run that tells a mutant, or another configuration, from the model: the test that is missing, or what a setting is good for.
 
-Model and mutant take the same steps side by side, on one real page with the real queue and counted ids, until one of them can take a step that the other
-cannot, or violates a property that the other does not.  A step of an explicit instance has one outcome, so all there is to follow is pairs of states.
+Both take the same steps side by side, on real pages with the real queue and counted ids, until one of them can take a step that the other cannot, or violates
+a property that the other does not.  A step of an explicit instance has one outcome, so all there is to follow is pairs of states.
 """
 
 from __future__ import annotations
@@ -14,16 +14,13 @@ from numpy.typing import NDArray
 
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
 from balloonproof.model.engines.equivalence import mixed
-from balloonproof.model.engines.mutants import Mutant, MutatedExplicit
-from balloonproof.model.engines.page_progress import ALONE
-from balloonproof.model.engines.reachability import States, holds
+from balloonproof.model.engines.reachability import States, contains, holds
 from balloonproof.model.explicit import Explicit
-from balloonproof.model.language import Configuration, Step, constants_of, restricted
+from balloonproof.model.language import Step, constants_of, restricted
 from balloonproof.model.terms import FALSE, Term, const, negate, substitute, variable
 
-LONGEST = 40
-MOST = 2_000_000
-"""Steps of a run, and pairs of states, beyond which it is given up."""
+MOST = 10_000_000
+"""Pairs of states beyond which it is given up."""
 
 
 @dataclass(frozen=True)
@@ -48,22 +45,19 @@ class _Level:
 
 
 class _SideBySide:
-    """Both systems over the variables that change in either."""
+    """Both instances over the variables that change in either."""
 
-    def __init__(self, configuration: Configuration, mutant: Mutant) -> None:
-        explicit = Explicit(configuration, ALONE)
-        own = [step for item in configuration.system.actions for step in explicit.steps_of(item)]
-        mutated = MutatedExplicit(configuration, ALONE, mutant=mutant).steps_of(mutant.action)
-        other = [step for step in own if step.action is not mutant.action] + mutated
-        first = {name: const(value, explicit.declared[name]) for name, value in explicit.first_values.items() if value is not None}
-        constants = constants_of(own + other, first)
+    def __init__(self, model: Explicit, other: Explicit) -> None:
+        sides = [[step for item in side.configuration.system.actions for step in side.steps_of(item)] for side in (model, other)]
+        first = {name: const(value, model.declared[name]) for name, value in model.first_values.items() if value is not None}
+        constants = constants_of([*sides[0], *sides[1]], first)
         fixed = {term.name for term in constants}
-        self.layout = Layout.of({name: sort for name, sort in explicit.declared.items() if name not in fixed})
-        self.first = [(name, explicit.first_values[name]) for name in self.layout.sorts]
-        self.moves = [self._moves(steps, constants) for steps in (own, other)]
+        self.layout = Layout.of({name: sort for name, sort in model.declared.items() if name not in fixed})
+        self.first = [(name, model.first_values[name]) for name in self.layout.sorts]
+        self.moves = [self._moves(steps, constants) for steps in sides]
         self.names = list(dict.fromkeys([*self.moves[0], *self.moves[1]]))
-        state = explicit.state({name: variable(name, sort) for name, sort in explicit.declared.items()})
-        always = [item for item in configuration.system.properties if item.kind == "always"]
+        state = model.state({name: variable(name, sort) for name, sort in model.declared.items()})
+        always = [item for item in model.configuration.system.properties if item.kind == "always"]
         self.violated = {item.name: compile_predicate(substitute(negate(item.holds(state, state.pages[0])), constants), self.layout) for item in always}
 
     def _moves(self, steps: Sequence[Step], constants: Mapping[Term, Term]) -> dict[str, Move]:
@@ -113,26 +107,27 @@ class _SideBySide:
 _NONE = np.zeros(0, dtype=np.int64)
 
 
-def telling_run(configuration: Configuration, mutant: Mutant) -> Telling | None:
-    """A shortest run that tells them apart; None if there is none, or none was found within the bounds."""
-    both = _SideBySide(configuration, mutant)
+def telling_run(model: Explicit, other: Explicit) -> Telling | None:
+    """A shortest run that tells two instances of the same shape apart; None if there is none, or none was found within the bound."""
+    both = _SideBySide(model, other)
     levels = [both.initial()]
     seen = np.sort(_keys(levels[0]))
-    while len(levels) <= LONGEST and len(seen) <= MOST and len(levels[-1].model):
+    while len(seen) <= MOST and len(levels[-1].model):
         if found := both.difference(levels[-1]):
             position, last, what = found
             return Telling((*_path(both.names, levels, position), *([last] if last else [])), what)
         level = both.after(levels[-1])
         keys, first = np.unique(_keys(level), return_index=True)
-        new = first[~np.isin(keys, seen, assume_unique=True)]
-        seen = np.union1d(seen, keys)
-        levels.append(_Level(*(getattr(level, item.name)[new] for item in fields(_Level))))
+        known = contains(seen, keys)
+        seen = np.concatenate([seen, keys[~known]])
+        seen.sort(kind="stable")
+        levels.append(_Level(*(getattr(level, item.name)[first[~known]] for item in fields(_Level))))
     return None
 
 
-def _keys(level: _Level) -> NDArray[np.uint64]:
+def _keys(level: _Level) -> States:
     """A number for each pair, by which it is known again; two pairs have the same by the chance of a hash."""
-    return mixed(mixed(level.model.astype(np.uint64)) ^ level.mutant.astype(np.uint64))
+    return mixed(mixed(level.model.astype(np.uint64)) ^ level.mutant.astype(np.uint64)).view(np.int64)
 
 
 def _path(names: Sequence[str], levels: Sequence[_Level], position: int) -> list[str]:

@@ -1,11 +1,15 @@
 """Vacuity: does everything that a system says make a difference?
 
 Four kinds of things can be idle.  An *action* that never happens.  A *condition* of an action that never decides: wherever it fails, another condition of
-the action fails too.  A *value* of a setting, and a *guard*, with which the system does what it does without.
+the action fails too.  A *value* of a setting with which the system does what it does with every other value, and a *guard* without which it does what it
+does with it.
+
+Actions, settings and guards are a system's own list, so each must matter in that system.  A condition belongs to the model's text, which systems share: it is
+idle only if it decides in none that has the action, and where it decides elsewhere alone that is said.
 
 What is sought is seen on one real page, with the real queue and counted ids: a state where the action can happen, one where nothing but the condition
-keeps it from happening, and a run that tells the system with the value or without the guard from the one that it is a change of.  It is sought in
-the configuration itself, with each single change of a setting or guard, and what is left open with two changes: some things matter only beside
+keeps it from happening, and a run that tells the system with the value or without the guard from the one that it is a change of (`telling`).  It is sought
+in the configuration itself, with each single change of a setting or guard, and what is left open with two changes: some things matter only beside
 another.  Conditions that need a second page are sought on two (Z3, up to `LONGEST` steps), differences that need one among the states of the one-page
 system, which sees what other pages do.
 """
@@ -13,17 +17,19 @@ system, which sees what other pages do.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import combinations, permutations
 
 from balloonproof.model.engines.bounded import BoundedSearch
 from balloonproof.model.engines.equivalence import told_apart_after
 from balloonproof.model.engines.mutants import Part, RecordedExplicit
-from balloonproof.model.engines.page_progress import ALONE, ReachablePages, explore_pages
+from balloonproof.model.engines.page_progress import ALONE, explore_pages
 from balloonproof.model.engines.reachability import explore
+from balloonproof.model.engines.telling import telling_run
 from balloonproof.model.explicit import Explicit, Shape
-from balloonproof.model.language import Configuration
+from balloonproof.model.language import Configuration, Step, System
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.terms import FALSE, TRUE, Term, conj, disj, negate, substitute
 from balloonproof.model.workers import Progress, each, silent
@@ -72,8 +78,29 @@ class Sighting:
     pages: int | None
     steps: int
 
+    @property
+    def system(self) -> str:
+        """The system's name."""
+        return self.configuration.partition(" ")[0]
 
-Context = tuple[Change, ...]
+
+@dataclass(frozen=True)
+class Context:
+    """A configuration with some changes; of the last one it is asked whether it makes a difference to those before it."""
+
+    base: Configuration
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def configuration(self) -> Configuration:
+        return reduce(lambda configuration, change: change.of(configuration), self.changes, self.base)
+
+    @property
+    def before(self) -> Configuration:
+        """Without the last change."""
+        return replace(self, changes=self.changes[:-1]).configuration
+
+
 Found = list[tuple[Item | Change, Sighting | None]]
 
 
@@ -95,10 +122,18 @@ class Vacuity:
         """What was not seen to matter anywhere."""
         return [one for one, found in self.sightings if found is None]
 
+    @property
+    def elsewhere(self) -> Mapping[Item, Sighting]:
+        """Conditions that were seen to decide only in another system that shares them."""
+        return {item: found for item, found in self.items.items() if found and found.system != self.configuration.system.name}
 
-def vacuity(configuration: Configuration, progress: Progress = silent) -> Vacuity:
-    """Look for what is idle in a configuration and in those that differ from it in one setting or guard, or in two, on all cores."""
-    return _Search(configuration, progress).run()
+
+def vacuity(configuration: Configuration, others: Iterable[System] = (), progress: Progress = silent) -> Vacuity:
+    """Look for what is idle in a configuration and in those that differ from it in one setting or guard, or in two, on all cores.
+
+    `others` may share actions with it: what of their conditions is not seen to decide here is sought there.
+    """
+    return _Search(configuration, others, progress).run()
 
 
 def changes_of(configuration: Configuration) -> list[Change]:
@@ -108,10 +143,15 @@ def changes_of(configuration: Configuration) -> list[Change]:
     return values + [Change(guard.name) for guard in configuration.system.guards if configuration.keeps(guard.name)]
 
 
-def deciding(explicit: Explicit) -> dict[Item, Term]:
-    """Where on these pages each action can happen, and where nothing but the condition keeps it from happening; conditions that cannot fail are left out."""
+def deciding(explicit: Explicit, names: Container[str] | None = None) -> dict[Item, Term]:
+    """Where on these pages each action (of these names) can happen, and where nothing but the condition keeps it from happening.
+
+    Conditions that cannot fail are left out.
+    """
     found: dict[Item, Term] = {}
     for action in explicit.configuration.system.actions:
+        if names is not None and action.name not in names:
+            continue
         recorded = RecordedExplicit(explicit.configuration, explicit.shape)
         recorded.steps_of(action)
         for recording in recorded.recordings:
@@ -128,27 +168,31 @@ def deciding(explicit: Explicit) -> dict[Item, Term]:
 
 
 class _Search:
-    """What was seen so far, and the searches that see more.
+    """What was seen so far, and the searches that see more."""
 
-    A context is a sequence of changes of the configuration; of its last one it is asked whether it makes a difference to those before it.
-    """
-
-    def __init__(self, base: Configuration, progress: Progress) -> None:
+    def __init__(self, base: Configuration, others: Iterable[System], progress: Progress) -> None:
         self.base, self.progress = base, progress
+        self.others = sorted((item for item in others if item is not base.system), key=lambda item: len(item.actions))
         self.items: dict[Item, Sighting | None] = {Item(action.name): None for action in base.system.actions}
         self.changes: dict[Change, Sighting | None] = dict.fromkeys(changes_of(base))
         self.occurs: dict[Item, set[Context]] = defaultdict(set)
-        self.unchanged = explore_pages(Explicit(base, ALONE))
 
     def run(self) -> Vacuity:
         """From what is cheap to see to what takes two pages or two changes."""
-        singles: list[Context] = [(change,) for change in self.changes]
-        self._look(self._alone, [(), *singles])
-        self._look(self._beside, [(), *singles])
-        self._look(self._among_others, singles)
-        pairs = list(self._pairs())
-        self._look(self._alone, pairs)
-        self._look(self._among_others, pairs)
+        unchanged, singles = Context(self.base), [Context(self.base, (change,)) for change in self.changes]
+        self._look(self._seen_alone, [unchanged])
+        self._look(self._seen_alone, singles)
+        self._look(self._told_alone, singles)
+        self._look(self._beside, [unchanged])
+        for other in self.others:
+            self._look(self._seen_alone, self._shared(other))
+        self._look(self._beside, singles)
+        self._look(self._told_among_others, self._untold(singles))
+        pairs = [Context(self.base, pair) for pair in permutations(self.changes, 2)]
+        different = [Context(self.base, pair) for pair in combinations(self.changes, 2) if pair[0].name != pair[1].name]
+        self._look(self._told_alone, self._untold(pairs))
+        self._look(self._told_among_others, self._untold(pairs))
+        self._look(self._seen_alone, [pair for pair in different if self._may_show(pair)])
         return Vacuity(self.base, self.items, self.changes)
 
     def _look(self, search: Callable[[Context], Found], contexts: Sequence[Context]) -> None:
@@ -156,7 +200,7 @@ class _Search:
 
         def tell(running: Iterable[Context]) -> None:
             left = sum(found is None for found in (*self.items.values(), *self.changes.values()))
-            self.progress(f"{left} open; now {', '.join(str(self._changed(context)) for context in running)}")
+            self.progress(f"{left} open; now {', '.join(str(context.configuration) for context in running)}")
 
         for index, found in each(search, contexts, tell):
             for one, sighting in found:
@@ -166,59 +210,73 @@ class _Search:
                     self.items[one] = self.items.get(one) or sighting
                     self.occurs[one].add(contexts[index])
 
-    def _pairs(self) -> Iterator[Context]:
-        """Two changes, of which the second is open itself, or a condition is that occurs with it."""
-        wanted = {change for change, found in self.changes.items() if found is None}
-        for item, found in self.items.items():
-            if found is None:
-                wanted |= set(self.changes) if () in self.occurs[item] else {change for (change,) in self.occurs[item]}
-        yield from ((one, other) for other in self.changes if other in wanted for one in self.changes if one.name != other.name)
-
-    def _changed(self, context: Context) -> Configuration:
-        return reduce(lambda configuration, change: change.of(configuration), context, self.base)
-
-    def _open(self, explicit: Explicit) -> dict[Item, Term]:
-        return {item: where for item, where in deciding(explicit).items() if self.items.get(item) is None}
-
-    def _is_open(self, context: Context) -> bool:
-        return bool(context) and self.changes[context[-1]] is None
-
-    def _alone(self, context: Context) -> Found:
-        """On one page: what happens there or is kept from happening, and whether the last change can be told."""
-        items = self._open(Explicit(self._changed(context), ALONE))
-        if not items and not self._is_open(context):
+    def _shared(self, other: System) -> list[Context]:
+        """Another system, by itself and with each change, if it has actions with conditions that were seen to decide nowhere."""
+        undecided = {item.action for item, found in self.items.items() if found is None and item.part}
+        if not undecided & {action.name for action in other.actions}:
             return []
-        pages = self._pages(context)
-        found: Found = []
-        for item, where in items.items():
-            seen = pages.first(where)
-            found.append((item, Sighting(str(self._changed(context)), 1, seen[0]) if seen else None))
-        if self._is_open(context):
-            found.append((context[-1], self._told(context, 1, told_apart_after(self._pages(context[:-1]), pages))))
-        return found
+        base = other.configure()
+        return [Context(base), *(Context(base, (change,)) for change in changes_of(base))]
 
-    def _pages(self, context: Context) -> ReachablePages:
-        return explore_pages(Explicit(self._changed(context), ALONE)) if context else self.unchanged
+    def _untold(self, contexts: Iterable[Context]) -> list[Context]:
+        """Those whose last change was not seen to make a difference."""
+        return [context for context in contexts if self.changes[context.changes[-1]] is None]
+
+    def _may_show(self, pair: Context) -> bool:
+        """Is there something open that may be seen with these two changes: it occurs with one of them, or was seen to occur nowhere?"""
+        nearer = {Context(self.base), *(Context(self.base, (change,)) for change in pair.changes)}
+        return any(not self.occurs[item] or self.occurs[item] & nearer for item, found in self.items.items() if found is None)
+
+    def _open(self, context: Context, explicit: Explicit) -> dict[Item, Term]:
+        """What may be seen there and was seen nowhere: with more than one change only of what is open already, in other systems only conditions of that."""
+        near = context.base == self.base and len(context.changes) < 2
+        names = None if near else {item.action for item, found in self.items.items() if found is None}
+        items = {item: where for item, where in deciding(explicit, names).items() if self.items.get(item) is None}
+        return items if context.base == self.base else {item: where for item, where in items.items() if item.part and item in self.items}
+
+    def _seen_alone(self, context: Context) -> Found:
+        """What happens on one page, or is kept from happening."""
+        explicit = Explicit(context.configuration, ALONE)
+        items = self._open(context, explicit)
+        if not items:
+            return []
+        pages = explore_pages(explicit)
+        seen = [(item, pages.first(where)) for item, where in items.items()]
+        return [(item, Sighting(str(explicit.configuration), 1, found[0]) if found else None) for item, found in seen]
+
+    def _told_alone(self, context: Context) -> Found:
+        """Whether the last change can be told on one page."""
+        if self.changes[context.changes[-1]] is not None:
+            return []
+        before, after = (Explicit(item, ALONE) for item in (context.before, context.configuration))
+        told = None if _same(before.steps, after.steps) else telling_run(before, after)
+        return [(context.changes[-1], Sighting(str(context.before), 1, len(told.steps)) if told else None)]
 
     def _beside(self, context: Context) -> Found:
         """What two pages show by a run of few steps."""
-        found: dict[Item | Change, Sighting | None] = {}
+        found: Found = []
         for shape in BESIDE:
-            explicit = Explicit(self._changed(context), shape)
-            items = {item: where for item, where in self._open(explicit).items() if found.get(item) is None}
+            explicit = Explicit(context.configuration, shape)
+            items = self._open(context, explicit)
+            if not items:
+                continue
             search = BoundedSearch(explicit)
-            for steps in range(LONGEST + 1 if items else 0):
-                for item in [item for item in items if found.setdefault(item) is None]:
-                    if search.run_of(steps, items[item]):
-                        found[item] = Sighting(str(explicit.configuration), shape.pages, steps)
-        return list(found.items())
+            for steps in range(LONGEST + 1):
+                seen = [item for item, where in items.items() if search.run_of(steps, where)]
+                found += [(item, Sighting(str(explicit.configuration), shape.pages, steps)) for item in seen]
+                items = {item: where for item, where in items.items() if item not in seen}
+            found += [(item, None) for item in items]
+        return found
 
-    def _among_others(self, context: Context) -> Found:
+    def _told_among_others(self, context: Context) -> Found:
         """Whether the last change can be told by a page that sees what others do."""
-        if not self._is_open(context):
+        if self.changes[context.changes[-1]] is not None:
             return []
-        one, other = (explore(OnePage(self._changed(item))) for item in (context[:-1], context))
-        return [(context[-1], self._told(context, None, told_apart_after(one, other)))]
+        before, after = (OnePage(item) for item in (context.before, context.configuration))
+        steps = None if _same(before.steps, after.steps) else told_apart_after(explore(before), explore(after))
+        return [(context.changes[-1], Sighting(str(context.before), None, steps) if steps is not None else None)]
 
-    def _told(self, context: Context, pages: int | None, steps: int | None) -> Sighting | None:
-        return Sighting(str(self._changed(context[:-1])), pages, steps) if steps is not None else None
+
+def _same(steps: Sequence[Step], others: Sequence[Step]) -> bool:
+    """Do two instances take the same steps?  Then nothing tells them."""
+    return [item.name for item in steps] == [item.name for item in others] and all(map(Step.does_the_same_as, steps, others))

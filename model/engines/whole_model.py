@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from balloonproof.model.engines.mutants import Mutant, mutants
-from balloonproof.model.engines.mutation import Judge, MutationResult, Outcome, Test
-from balloonproof.model.engines.telling import Telling, telling_run
+from balloonproof.model.engines.mutation import Judge, MutationResult, Outcome, Test, told_from_model
+from balloonproof.model.engines.telling import Telling
 from balloonproof.model.engines.vacuity import changes_of
 from balloonproof.model.language import Configuration, System
 from balloonproof.model.one_page import OnePage
@@ -121,7 +121,7 @@ def _findings(results: Sequence[MutationResult]) -> Iterator[Finding]:
 
     def told(index: int) -> Telling | None:
         where = next(configuration for configuration, outcome in found[index].tried if outcome.survives)
-        return telling_run(where, found[index].mutant)
+        return told_from_model(where, found[index].mutant)
 
     for number, telling in each(told, surviving):
         found[surviving[number]] = replace(found[surviving[number]], told_by=telling)
