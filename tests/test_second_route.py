@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balloonproof.checker.report.second_route import second_route_json
+from balloonproof.checker.report.second_route import second_route_json, second_route_lines
 from balloonproof.model.engines import second_route
 from balloonproof.model.engines.ic3 import Ic3
 from balloonproof.model.engines.induction import Invariant, Lemma
@@ -61,6 +61,8 @@ def test_it_agrees_with_the_search(engine: str, configuration: Configuration) ->
     jsonschema.validate(json.loads(json.dumps(second_route_json([result]))), json.loads(SCHEMA.read_text()))
     if found is None:
         assert result.rechecked_by.startswith("cvc5 ")
+        if engine == "IC3":
+            assert any(line.startswith("  clause      never ") for line in second_route_lines(result, verbose=True))
         assert result.invariant is not None
         assert result.obligations > len(configuration.system.actions)
     else:

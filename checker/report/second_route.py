@@ -19,7 +19,7 @@ def second_route_lines(result: SecondRouteResult, verbose: bool = False) -> Iter
         yield f"  run         {result.length} steps of the one-page system, each executed; `prove` without --route shows one on explicit pages"
     yield from (f"  {reason}" for reason in result.reasons)
     if verbose:
-        yield from (f"  clause      {lemma.term!r}" for lemma in lemmas)
+        yield from (f"  clause      {lemma if lemma.forbidden else lemma.term}" for lemma in lemmas)
 
 
 def second_route_json(results: Sequence[SecondRouteResult]) -> dict[str, Any]:

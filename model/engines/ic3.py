@@ -23,7 +23,7 @@ from balloonproof.model.engines.induction import Lemma, clause, induction_solver
 from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.terms import BOOL, Term, const, disj, equal, evaluate, negate, variable
+from balloonproof.model.terms import BOOL, FALSE, Term, const, disj, equal, evaluate, negate, variable
 from balloonproof.model.workers import Progress, silent
 
 Cube = frozenset[tuple[str, int]]
@@ -77,7 +77,7 @@ class Ic3:
 
     def lemmas(self) -> list[Lemma]:
         """The invariant: what is claimed, and the clauses that it takes."""
-        claimed = [Lemma(name, negate(bad)) for name, bad in self.system.violated().items()]
+        claimed = [Lemma(name, negate(bad)) for name, bad in self.system.violated().items() if bad is not FALSE]
         return claimed + [clause(self.system, dict(sorted(cube))) for cube in sorted(self.invariant, key=sorted)]
 
     def run(self) -> list[dict[str, int]]:
