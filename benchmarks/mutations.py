@@ -1,11 +1,24 @@
 """What becomes of good records when something in them is changed: 200 changes of each, the outcomes by kind of change.
 
-    python benchmarks/mutations.py [--count N] [--seed S] [RECORD...]
+    python benchmarks/mutations.py [--count N] [--seed S] [--show OUTCOME]... [RECORD...]
 
-A record is read once; then events are changed, as what a logger missed, repeated or misplaced would change them, and each changed record is checked.
-Where a file ends early, one of the record's files is cut inside a line and all of them are read again.  A change is rejected, refused as unreadable,
-inconclusive, or accepted, as many changes make a record that could be one of a good migration; none may crash.  Without RECORDs, the bundled ones that are
-accepted are taken.  Exit status 1 if one crashed.
+A record is read once; then events are changed, as what a logger missed, repeated or misplaced would change them, and each changed record is judged,
+some with the reasons.  Where a file ends early, one of the record's files is cut inside a line and all of them are read again.  A change is rejected,
+refused as unreadable, inconclusive, or accepted; none may crash.  Without RECORDs, the bundled ones that are accepted are taken.  Exit status 1 if one
+crashed.
+
+Not every change can be told, as many make a record that could be one of a good migration; `--show accept` names them.  Those that were looked at:
+
+- A send is missing: the page was written again before the next sync, so its bit is set there either way, and it was sent later.
+- A hint is repeated: the second one clears no bit, in a round in which the page may have been taken back and hinted again, as releases are only counted.  (The
+  guest's log shows one hint of it; the one-page system knows whether a hint of the page waits in the queue, not how many.  This is the monitor's own limit.)
+- A sync is moved: nothing is known of the guest's writes (`r1_cancel_control`), so any page may have been dirty at either place.
+- An event names another page: a guest write, of a page that was clean and may have been written, and its own page was logged as dirty again later.
+- Lines are swapped: they name different pages, or one of them says nothing (`migration.notify`): for each page nothing has changed.
+- Two events of one page are swapped: a send and a logged write of one round, after which its bit is set at the next sync in either order; a page that is taken
+  back before its hint is read, and not written.
+- The log ends early: the beginning of a good migration is one.
+- A file is cut: at a line's end, which is no damage; or in its first line, so that it is not known for what it is and is not read, as the report says.
 """
 
 from __future__ import annotations
@@ -17,13 +30,16 @@ import sys
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from balloonproof.checker import check
-from balloonproof.checker.checking import check_opened, open_trace
+from balloonproof.checker.checking import explained, open_trace
+from balloonproof.checker.judging import judge
 from balloonproof.checker.read import Event, Trace
 from balloonproof.checker.read.record import record_files
 from balloonproof.checker.read.sources import Kind, lines, recognise
@@ -40,9 +56,22 @@ CUT = (Kind.NATIVE, Kind.QEMU_LOG, Kind.FTRACE, Kind.QMP_LOG, Kind.RAM_COMPARISO
 OUTCOMES = ("reject", "refused", "inconclusive", "accept", "crash")
 PART = 50
 """Changes that one process makes; it reads the record once."""
+TOLD = 5
+"""Of so many changes of a kind the verdict on one is explained as well, which must not crash either: a reject takes longer to explain than to find."""
+
+_TRIES = 100
 
 Events = list[Event]
-Change = Callable[[Events, random.Random], Events | None]
+
+
+class Changed(NamedTuple):
+    """A record's events after a change; `at` is the number of the first event that the record had and the change moved, took away or repeated."""
+
+    events: Events
+    at: int
+
+
+Change = Callable[[Events, random.Random], Changed | None]
 """Returns None where there is nothing of the kind to change."""
 
 
@@ -51,59 +80,74 @@ def _one_of(events: Events, dice: random.Random, wanted: Callable[[Event], bool]
     return dice.choice(places) if places else None
 
 
-def drop_send(events: Events, dice: random.Random) -> Events | None:
+def drop_send(events: Events, dice: random.Random) -> Changed | None:
     """A send is missing."""
     at = _one_of(events, dice, lambda event: event.name == "migration.send")
-    return None if at is None else events[:at] + events[at + 1 :]
+    return None if at is None else Changed(events[:at] + events[at + 1 :], at)
 
 
-def repeat_hint(events: Events, dice: random.Random) -> Events | None:
+def repeat_hint(events: Events, dice: random.Random) -> Changed | None:
     """The device takes a hint twice."""
     at = _one_of(events, dice, lambda event: event.name == "host.hint")
-    return None if at is None else events[: at + 1] + events[at:]
+    return None if at is None else Changed(events[: at + 1] + events[at:], at)
 
 
-def move_sync(events: Events, dice: random.Random) -> Events | None:
+def move_sync(events: Events, dice: random.Random) -> Changed | None:
     """A sync is logged somewhere else."""
-    names = {"migration.sync-begin", "migration.fetch"}
-    first = _one_of(events, dice, lambda event: event.name in names)
+    first = _one_of(events, dice, lambda event: event.name in ("migration.sync-begin", "migration.fetch"))
     if first is None:
         return None
     last = next((n for n in range(first, len(events)) if events[n].name in ("migration.sync-end", "migration.merge")), first)
     sync, others = events[first : last + 1], events[:first] + events[last + 1 :]
     to = dice.randrange(1, len(others))
-    return _in_order(events, others[:to] + sync + others[to:])
+    return Changed(_in_order(events, others[:to] + sync + others[to:]), first)
 
 
-def change_page(events: Events, dice: random.Random) -> Events | None:
+def change_page(events: Events, dice: random.Random) -> Changed | None:
     """An event names another page."""
     at = _one_of(events, dice, lambda event: bool(event.pages))
     if at is None:
         return None
     highest = max(first + count for event in events for first, count in event.pages)
-    (_, count), *others = events[at].pages
-    pages = ((dice.randrange(max(1, highest - count + 1)), count), *others)
-    return [*events[:at], events[at]._replace(pages=pages), *events[at + 1 :]]
+    (named, count), *others = events[at].pages
+    if highest <= count:
+        return None
+    first = dice.randrange(highest - count)
+    pages = ((first + (first >= named), count), *others)
+    return Changed([*events[:at], events[at]._replace(pages=pages), *events[at + 1 :]], at)
 
 
-def swap(events: Events, dice: random.Random) -> Events | None:
+def swap(events: Events, dice: random.Random) -> Changed | None:
     """Two neighbouring events of different kinds have changed places."""
-    at = _one_of(list(map(_pair, events, events[1:])), dice, lambda event: event.name != "")
-    return None if at is None else _in_order(events, [*events[:at], events[at + 1], events[at], *events[at + 2 :]])
+    places = [number for number, (one, other) in enumerate(pairwise(events)) if one.name != other.name]
+    if not places:
+        return None
+    at = dice.choice(places)
+    return Changed(_in_order(events, [*events[:at], events[at + 1], events[at], *events[at + 2 :]]), at)
 
 
-def _pair(one: Event, other: Event) -> Event:
-    return one._replace(name="" if one.name == other.name else one.name)
+def swap_of_page(events: Events, dice: random.Random) -> Changed | None:
+    """An event comes before the last one of another kind that named its first page."""
+    for at in (dice.randrange(len(events)) for _ in range(_TRIES)):
+        moved = events[at]
+        if not moved.pages:
+            continue
+        page = moved.pages[0][0]
+        before = next((n for n in range(at - 1, -1, -1) if any(first <= page < first + count for first, count in events[n].pages)), None)
+        if before is not None and events[before].name != moved.name:
+            return Changed(_in_order(events, [*events[:before], moved, *events[before:at], *events[at + 1 :]]), at)
+    return None
 
 
 def _in_order(events: Events, changed: Events) -> Events:
     """The changed order with the times of the old one."""
-    return [event._replace(time=old.time) for event, old in zip(changed, events, strict=True)]
+    return [event if event.time == old.time else event._replace(time=old.time) for event, old in zip(changed, events, strict=True)]
 
 
-def end_early(events: Events, dice: random.Random) -> Events | None:
+def end_early(events: Events, dice: random.Random) -> Changed | None:
     """Nothing is logged any more from some event on."""
-    return events[: dice.randrange(1, len(events))]
+    end = dice.randrange(1, len(events))
+    return Changed(events[:end], end)
 
 
 CHANGES: dict[str, Change] = {
@@ -111,7 +155,8 @@ CHANGES: dict[str, Change] = {
     "hint repeated": repeat_hint,
     "sync moved": move_sync,
     "page changed": change_page,
-    "events swapped": swap,
+    "lines swapped": swap,
+    "swapped for a page": swap_of_page,
     "log ends early": end_early,
 }
 FILE_CUT = "file cut in a line"
@@ -128,11 +173,6 @@ def outcome(verdict: Callable[[], str]) -> str:
         return "crash"
 
 
-def checked(trace: Trace, configuration: Configuration) -> str:
-    """The outcome for a record that was read."""
-    return outcome(lambda: check_opened(trace, configuration).verdict)
-
-
 def cut_file(record: Path, dice: random.Random) -> str:
     """The outcome for the record with one of its files cut short inside a line."""
     files = {path: "".join(text + "\n" for _, text in lines(path)) for path in record_files(record) if recognise(path) in CUT}
@@ -146,7 +186,13 @@ def cut_file(record: Path, dice: random.Random) -> str:
         return outcome(lambda: check(folder if record.is_dir() else changed).verdict)
 
 
-def try_record(numbers: range, record: Path, seed: int) -> Counter[tuple[str, str]]:
+def verdict(trace: Trace, configuration: Configuration, is_told: bool) -> str:
+    """The verdict on a record that was read; with its reasons worked out as well, or not."""
+    judged = judge(trace, configuration)
+    return explained(judged).verdict if is_told else judged.verdict
+
+
+def try_record(numbers: range, record: Path, seed: int, shown: Collection[str] = ()) -> Counter[tuple[str, str]]:
     """The outcomes of these changes of one record, by kind of change; "nothing" where a record has nothing to change."""
     trace, configuration = open_trace(record)
     events = list(trace.events)
@@ -161,15 +207,20 @@ def try_record(numbers: range, record: Path, seed: int) -> Counter[tuple[str, st
         changed = CHANGES[kind](events, dice)
         if changed is None:
             found[kind, "nothing"] += 1
-        else:
-            found[kind, checked(replace(trace, events=changed), configuration)] += 1
+            continue
+        said = outcome(partial(verdict, replace(trace, events=changed.events), configuration, is_told=number // len(kinds) % TOLD == 0))
+        found[kind, said] += 1
+        if said in shown:
+            print(f"  {number}: {kind}: {said}: {events[changed.at]}", flush=True)
     return found
 
 
-def table(record: Path, count: int, seed: int) -> Counter[tuple[str, str]]:
+def table(record: Path, count: int, seed: int, shown: Collection[str] = ()) -> Counter[tuple[str, str]]:
     """Makes so many changes and prints what came of them."""
     total: Counter[tuple[str, str]] = Counter()
-    for _, part in each(partial(try_record, record=record, seed=seed), [range(start, min(start + PART, count)) for start in range(0, count, PART)]):
+    for _, part in each(
+        partial(try_record, record=record, seed=seed, shown=shown), [range(start, min(start + PART, count)) for start in range(0, count, PART)]
+    ):
         total += part
     print(f"{record.name}: {count} changes")
     for kind in [*CHANGES, FILE_CUT]:
@@ -184,8 +235,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("records", nargs="*", type=Path, metavar="RECORD")
     parser.add_argument("--count", type=int, default=200, help="changes of each record (default: 200)")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--show", action="append", default=[], choices=OUTCOMES, metavar="OUTCOME", help="name each change of this outcome")
     given = parser.parse_args(arguments)
-    crashed = [table(record, given.count, given.seed) for record in given.records or GOOD]
+    crashed = [table(record, given.count, given.seed, given.show) for record in given.records or GOOD]
     return 1 if any(name == "crash" for total in crashed for _, name in total) else 0
 
 
