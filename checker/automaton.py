@@ -108,7 +108,7 @@ class Automaton:
         states = initial_states(self.one_page, self.layout)
         for name, bad in self._bad.items():
             states[holds(compile_predicate(bad, self.layout), states)] |= self.layout.mask(self.violated[name].name)
-        return states
+        return sorted_unique(states)
 
     def holding(self, term: Term, states: States) -> States:
         """Those of `states` where `term` holds."""

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balloonproof.checker.automaton import Automaton
 from balloonproof.checker.monitor import PageMonitor
 from balloonproof.checker.observe import FOLLOWED_UP_TO, Meaning
 from balloonproof.checker.read.events import Event
 from balloonproof.checker.verdict import Telling
 from balloonproof.model.compiled import Move
-from balloonproof.model.engines.reachability import States, apply, contains, holds, sorted_unique
+from balloonproof.model.engines.reachability import States, holds
 from balloonproof.model.language import Actor
 from balloonproof.model.terms import Term
 
@@ -125,14 +124,18 @@ class PageView:
         told: list[ToldStep] = []
         for sight in reversed(self.sights[: self.followed]):
             image = self.automaton.image(self.automaton.sets[sight.before], sight.meaning, sight.role)
-            hidden = path_between(self.automaton, image, target, sight.in_sync)
+            hidden = self._unseen(image, target, sight.in_sync)
             if hidden:
                 target = hidden[0].before
             step = self._step_into(sight, target)
             told = [*([step] if step else []), *hidden, *told]
             target = step.before if step else target
-        start = path_between(self.automaton, self.automaton.initial_states(), target, in_sync=False)
+        start = self._unseen(self.automaton.initial_states(), target, in_sync=False)
         return [*start, *told]
+
+    def _unseen(self, start: States, target: int, in_sync: bool) -> list[ToldStep]:
+        """A shortest run of unseen steps from one of `start` to `target`."""
+        return [ToldStep(move, None, before, after) for move, before, after in self.automaton.unseen[in_sync].path(start, target)]
 
     def _step_into(self, sight: Sight, target: int) -> ToldStep | None:
         before = self.automaton.sets[sight.before]
@@ -149,29 +152,6 @@ class PageView:
 def same(event: Event, other: Event | None) -> bool:
     """Are these one event of a trace?  A trace that is read anew gives equal events, not the same objects."""
     return event is other or event == other
-
-
-def path_between(automaton: Automaton, start: States, target: int, in_sync: bool) -> list[ToldStep]:
-    """A shortest run of unseen steps from one of `start` to `target`."""
-    levels = [start]
-    seen = start
-    while not contains(levels[-1], np.array([target], dtype=np.int64))[0]:
-        reached = [apply(move, levels[-1]) for move in automaton.unseen[in_sync].moves]
-        after = sorted_unique(np.concatenate([*reached, start[:0]]))
-        levels.append(after[~contains(seen, after)])
-        if not len(levels[-1]):
-            raise AssertionError("no unseen run leads there")
-        seen = np.union1d(seen, levels[-1])
-    told: list[ToldStep] = []
-    for level in reversed(levels[:-1]):
-        for move in automaton.unseen[in_sync].moves:
-            enabled = level[holds(move.enabled, level)]
-            hits = enabled[np.broadcast_to(np.asarray(move.after(enabled)) == target, enabled.shape)] if len(enabled) else enabled
-            if len(hits):
-                told.insert(0, ToldStep(move, None, int(hits[0]), target))
-                target = int(hits[0])
-                break
-    return told
 
 
 WHOSE = {"own": "this page", "sibling": "another page of the host page", "peer": "another page of the chunk", "stranger": "another page"}

@@ -27,6 +27,8 @@ class UnseenSteps:
         """Sorted."""
         self._numbers = np.zeros(0, dtype=np.int64)
         """Of the sorted states."""
+        self._met: States = np.zeros(0, dtype=np.int64)
+        """The states by number."""
         self._targets = np.zeros(0, dtype=np.int32)
         """Of all edges, those that leave one state beside each other, by its number."""
         self._ends = np.zeros(1, dtype=np.int64)
@@ -42,6 +44,33 @@ class UnseenSteps:
             after = self._after(frontier)
             frontier = sorted_unique(after[~reached[after]])
         return self._states[reached[self._numbers]]
+
+    def path(self, start: States, target: int) -> list[tuple[Move, int, int]]:
+        """A shortest run from one of the sorted states `start` to `target`: moves with the states before and after.  AssertionError if there is none."""
+        self._meet(start[~contains(self._states, start)])
+        reached = np.zeros(len(self._states), dtype=bool)
+        levels = [self._numbered(start)]
+        while target not in self._met[levels[-1]]:
+            reached[levels[-1]] = True
+            after = self._after(levels[-1])
+            levels.append(sorted_unique(after[~reached[after]]))
+            assert len(levels[-1]), "no unseen run leads there"
+        steps: list[tuple[Move, int, int]] = []
+        for level in reversed(levels[:-1]):
+            steps.insert(0, self._step_into(level, target))
+            target = steps[0][1]
+        return steps
+
+    def _step_into(self, numbers: NDArray[np.int64], target: int) -> tuple[Move, int, int]:
+        """The first move that leads from one of these states to `target`."""
+        leaving = np.repeat(numbers, self._ends[numbers + 1] - self._ends[numbers])
+        before = sorted_unique(self._met[leaving[self._met[self._after(numbers)] == target]])
+        for move in self.moves:
+            enabled = before[holds(move.enabled, before)]
+            hits = enabled[np.broadcast_to(np.asarray(move.after(enabled)) == target, enabled.shape)]
+            if len(hits):
+                return move, int(hits[0]), target
+        raise AssertionError("an edge that no move has made")
 
     def _numbered(self, states: States) -> NDArray[np.int64]:
         return self._numbers[np.searchsorted(self._states, states)]
@@ -76,7 +105,7 @@ class UnseenSteps:
 
     def _add(self, met: States, before: States, after: States) -> None:
         """Numbers states that were met, and keeps the edges that leave them."""
-        first = len(self._states)
+        first, self._met = len(self._states), np.concatenate([self._met, met])
         states = np.concatenate([self._states, met])
         order = np.argsort(states, kind="stable")
         self._states, self._numbers = states[order], np.concatenate([self._numbers, np.arange(first, len(states))])[order]

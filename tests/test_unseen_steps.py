@@ -13,7 +13,7 @@ from balloonproof.checker.automaton import Automaton
 from balloonproof.checker.observe import Vocabulary
 from balloonproof.checker.read.events import Header
 from balloonproof.checker.unseen_steps import UnseenSteps
-from balloonproof.model.engines.reachability import States, levels, sorted_unique
+from balloonproof.model.engines.reachability import States, apply, levels, sorted_unique
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.systems import PRECOPY
 
@@ -56,3 +56,18 @@ def test_without_windows_it_does_not_matter_whether_a_sync_goes_on(in_sync: bool
     one_page = OnePage(PRECOPY.configure())
     blind = Automaton(one_page, Vocabulary(one_page, Header(observed=("migration.start",))))
     assert blind.unseen[in_sync] is blind.unseen[True]
+
+
+@given(st.booleans(), st.sets(st.integers(0, 1 << 30), min_size=1, max_size=3), st.integers(0, 1 << 30))
+@settings(max_examples=30, deadline=None)
+def test_a_path_is_a_shortest_run_of_moves(in_sync: bool, places: set[int], place: int) -> None:
+    unseen, states = automaton().unseen[in_sync], possible()
+    start = sorted_unique(np.array([states[place % len(states)] for place in places], dtype=np.int64))
+    by_level = list(levels(unseen.moves, start))
+    reached = np.concatenate(by_level)
+    target = int(reached[place % len(reached)])
+    path = unseen.path(start, target)
+    assert len(path) == next(depth for depth, level in enumerate(by_level) if target in level)
+    assert [before for _, before, _ in path[1:]] == [after for _, _, after in path[:-1]]
+    assert (path[0][1] in start and path[-1][2] == target) if path else target in start
+    assert all(apply(move, np.array([before])).tolist() == [after] for move, before, after in path)

@@ -68,6 +68,18 @@ class EventBatch:
         return self.events[number]
 
 
+class HeldEvents(list[Event]):
+    """Events that are held and do not change any more: what they are as columns is worked out once, for all who follow or look through them."""
+
+    _batches: tuple[Collection[str], list[EventBatch]] | None = None
+
+    def batches(self, detailed: Collection[str]) -> list[EventBatch]:
+        """As :meth:`EventColumns.batches`."""
+        if self._batches is None or self._batches[0] != detailed:
+            self._batches = detailed, list(EventColumns(iter(self)).batches(detailed))
+        return self._batches[1]
+
+
 @dataclass(frozen=True)
 class EventColumns:
     """Events that can be iterated over again, as columns."""
@@ -81,8 +93,11 @@ class EventColumns:
         """Is it worth while to follow them as columns?"""
         return next(islice(self.events, LONG, None), None) is not None
 
-    def batches(self, detailed: Collection[str]) -> Iterator[EventBatch]:
+    def batches(self, detailed: Collection[str]) -> Iterable[EventBatch]:
         """The events, some at a time."""
+        return self.events.batches(detailed) if isinstance(self.events, HeldEvents) else self._made(detailed)
+
+    def _made(self, detailed: Collection[str]) -> Iterator[EventBatch]:
         kinds, events = EventKinds(detailed), iter(self.events)
         while held := list(islice(events, _EVENTS)):
             yield batch_of(held, kinds)

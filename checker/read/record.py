@@ -18,6 +18,7 @@ from ...grammar import TraceInputError
 from .attempts import Window, add_streams, attempts, destinations_of_attempts
 from .clocks import Alignment, probes_to_log, qmp_to_log, shifted
 from .comparison import read_comparison
+from .event_batches import HeldEvents
 from .events import NO_ARGUMENTS, Event, Header, Source, Trace, merge_ranges
 from .files import record_files
 from .guest import guest_events
@@ -205,7 +206,7 @@ def _assemble(record: _Record, parts: list[HostEvents], pages: int, addresses: G
         notes.append(f"{addresses.doubt}: the guest's addresses are taken for places in its RAM block")
     header = Header(pages, PAGE_SIZE, CHUNK_PAGES, inferred.system, inferred.settings, inferred.without, tuple(sorted(observed)))
     merged = replace(merged, closing=closing)
-    few = list(islice(merged, HELD + 1))
+    few = HeldEvents(islice(merged, HELD + 1))
     return Trace(header, few if len(few) <= HELD else merged, notes)
 
 
