@@ -154,7 +154,7 @@ def seen_from_page_0(explicit: Explicit, one: OnePage, packed: Iterable[int]) ->
     return result
 
 
-RARE = {"fail", "cancel", "end-round", "kexec"}
+RARE = {"fail", "cancel", "end-round", "kexec", "suspend"}
 
 
 def likelihood(move: Move) -> float:

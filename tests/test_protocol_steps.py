@@ -146,6 +146,15 @@ def test_a_reset_beside_hinting_leaves_no_hint_no_round_and_no_held_page() -> No
         assert {state[name] for state in states} == {0}, name
 
 
+def test_a_suspend_beside_hinting_leaves_no_hint_no_round_and_no_held_page_and_the_ids_that_were_known() -> None:
+    states = after(configured("hinting", {"release-waits-for-ack": "yes"}), "suspend")
+    assert states
+    for name in ("hinting", "queue.hint", "queue.earlier_hint", "queue.start", "in_round"):
+        assert {state[name] for state in states} == {0}, name
+    assert len({state["received"] for state in states}) > 1
+    assert list(Owner).index(Owner.HINTED) not in {state["page.owner"] for state in states}
+
+
 @pytest.mark.parametrize("system", ["balloon", "balloon-skip", "hinting", "reporting"])
 def test_a_device_is_reset_in_no_sync(system: str) -> None:
     for phase in (Phase.FETCH, Phase.MERGE, Phase.AFTER_SYNC):
