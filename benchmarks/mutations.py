@@ -7,12 +7,12 @@ some with the reasons.  Where a file ends early, one of the record's files is cu
 refused as unreadable, inconclusive, or accepted; none may crash.  Without RECORDs, the bundled ones that are accepted are taken.  Exit status 1 if one
 crashed.
 
-Not every change can be told, as many make a record that could be one of a good migration; `--show accept` names them.  Those that were looked at:
+Not every change can be told, as many make a record that could be one of a good migration; `--show accept` names them.  A few of each kind were followed by
+hand; of the rest these are the reasons that their kind leaves:
 
 - A send is missing: the page was written again before the next sync, so its bit is set there either way, and it was sent later.
 - A hint is repeated: the second one clears no bit, in a round in which the page may have been taken back and hinted again, as releases are only counted.  (The
   guest's log shows one hint of it; the one-page system knows whether a hint of the page waits in the queue, not how many.  This is the monitor's own limit.)
-- A sync is moved: nothing is known of the guest's writes (`r1_cancel_control`), so any page may have been dirty at either place.
 - An event names another page: a guest write, of a page that was clean and may have been written, and its own page was logged as dirty again later.
 - Lines are swapped: they name different pages, or one of them says nothing (`migration.notify`): for each page nothing has changed.
 - Two events of one page are swapped: a send and a logged write of one round, after which its bit is set at the next sync in either order; a page that is taken

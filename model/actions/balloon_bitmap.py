@@ -66,7 +66,7 @@ def drain_before_last_sync(s: State) -> None:
 
 
 def bit_at_start(s: State, page: Page) -> None:
-    """A migration starts."""
+    """A migration starts.  Of what an earlier one was spared only the witnesses are kept from speaking, so no trace can tell that it is forgotten."""
     if s.has("balloon-skip"):
         page.passed_by_bit = False
         if not s.keeps("bitmap-of-stopped-vm"):

@@ -33,7 +33,6 @@ ACTIONS = (
     *balloon.ACTIONS,
     balloon_skip.skip,
     balloon_skip.choose_skip,
-    balloon_skip.begin_deflate,
     balloon_skip.drain_deflate,
     device_reset.kexec,
 )
@@ -67,7 +66,7 @@ BALLOON_SKIP = System(
     "balloon-skip",
     "Pages in the balloon are not sent (Jitendra Kolhe 2016).",
     frozenset({"balloon", "balloon-skip"}),
-    free_page_bitmap.LOG_ACTIONS + ACTIONS,
+    free_page_bitmap.LOG_ACTIONS + ACTIONS + (balloon_skip.begin_deflate,),
     free_page_bitmap.LOG_SETTINGS + balloon.SETTINGS + SETTINGS,
     free_page_bitmap.LOG_GUARDS + GUARDS,
     (NO_PAGE_LOST, HOST_KEEPS_CONTENT, MIGRATION_COMPLETES, BIT_SKIPS_PAGE, MIGRATION_CAN_COMPLETE),
