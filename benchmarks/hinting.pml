@@ -185,6 +185,8 @@ inline start_again() {
 }
 
 proctype Management() {
+    bool some_held;
+
     do
     :: d_step { phase == NONE ->                                                                                            /* start-migration */
            EACH(copied[i] = false; dirty[i] = true; ram_dirty[i] = false; logged[i] = (log_left_on -> logged[i] : INITIALLY_SET));
