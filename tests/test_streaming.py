@@ -115,8 +115,13 @@ def test_a_pipe_that_ends_inside_a_line_is_one_error() -> None:
     assert first.endswith("expected end of line (the file ends inside a line), found end of file")
 
 
+def _heed_interrupts() -> None:
+    """A process in the background of a script ignores them, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupt_while_a_pipe_is_read_is_one_line() -> None:
-    with subprocess.Popen([*CLI, "check", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen([*CLI, "check", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_heed_interrupts) as process:
         assert process.stdin is not None
         process.stdin.write(hinting(100).encode())  # more than a pipe holds: once it is written, it is being read
         process.stdin.flush()
