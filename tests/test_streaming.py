@@ -90,7 +90,7 @@ record.HELD = rows.BLOCK = 1 << 12
         found.append(measured(str(tmp_path), before=hold_little))
     _, (_, short, small), (_, long, large) = found
     assert long - short == 300 * (2 * 256 + 2)
-    assert large - small < LARGE // 8
+    assert large - small < LARGE // 4  # headers that are held take half as much again
 
 
 def test_a_pipe_is_checked_as_a_file_is(tmp_path: Path) -> None:
