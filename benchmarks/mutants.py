@@ -3,8 +3,8 @@
     python benchmarks/mutants.py [SYSTEM...]
 
 Without SYSTEMs, every part of the text of all of them, each asked of one system after the other until something notices (`model/engines/whole_model.py`);
-with some, all mutants of each, at its safe settings.  There the columns after `change something` say what each of these is: caught by the proof (a property, a
-witness, a step, progress), by a trace, by the premise; equivalent to the model; or a survivor.
+with some, all mutants of each, at its safe settings.  The columns: the parts asked about; of these noticed by the proof (a property, a witness, a step,
+progress), by the premise, by a trace; the same steps as the model; equivalent to it; survivors.
 """
 
 from __future__ import annotations
@@ -14,20 +14,10 @@ import time
 
 from balloonproof.checker.report.whole_model import heading, row, whole_model_lines
 from balloonproof.checker.trace_tests import TraceTests, bundled_traces
-from balloonproof.model.engines.mutation import MutationResult, mutate
+from balloonproof.model.engines.mutation import mutate
 from balloonproof.model.engines.whole_model import mutate_all
 from balloonproof.model.language import System
 from balloonproof.model.systems import SYSTEMS, find_system
-
-COLUMNS = ("mutants", "change something", "proof", "traces", "premise", "equivalent", "survive")
-
-
-def figures(result: MutationResult) -> tuple[int, ...]:
-    """The numbers of a row, in the order of the columns."""
-    effective = [outcome for _, outcome in result.effective]
-    proof = sum(bool(outcome.violated or outcome.impossible) for outcome in effective)
-    by_other = [sum(bool(answer) for answer in answers) for answers in zip(*((o.test, o.premise_fails, o.equivalent) for o in effective), strict=True)]
-    return (len(result.outcomes), len(effective), proof, *by_other, len(result.survivors))
 
 
 def main(names: list[str]) -> int:
@@ -47,13 +37,12 @@ def of_all(tests: TraceTests) -> int:
 
 def of_each(systems: list[System], tests: TraceTests) -> int:
     """Each system by itself."""
-    print(f"{'':50}" + "".join(f"{name:>{len(name) + 2}}" for name in COLUMNS) + "  seconds", flush=True)
+    print(heading() + "  seconds", flush=True)
     survive = 0
     for system in systems:
         started = time.perf_counter()
         result = mutate(system.configure(dict(system.safe)), tests)
-        row = zip(COLUMNS, figures(result), strict=True)
-        print(f"{result.configuration!s:50}" + "".join(f"{value:>{len(name) + 2}}" for name, value in row) + f"{time.perf_counter() - started:>9.0f}")
+        print(f"{row(result)}{time.perf_counter() - started:>9.0f}")
         for mutant, outcome in result.survivors:
             print(f"    {mutant.part.place}: {mutant}: told by {outcome.told_by}", flush=True)
         survive += len(result.survivors)

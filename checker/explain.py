@@ -15,7 +15,7 @@ from balloonproof.checker.observe import FOLLOWED_UP_TO, Meaning
 from balloonproof.checker.read.events import Event
 from balloonproof.checker.verdict import Telling
 from balloonproof.model.compiled import Move
-from balloonproof.model.engines.reachability import States, holds
+from balloonproof.model.engines.reachability import States, holds, step_into
 from balloonproof.model.language import Actor
 from balloonproof.model.terms import Term
 
@@ -135,18 +135,13 @@ class PageView:
 
     def _unseen(self, start: States, target: int, in_sync: bool) -> list[ToldStep]:
         """A shortest run of unseen steps from one of `start` to `target`."""
-        return [ToldStep(move, None, before, after) for move, before, after in self.automaton.unseen[in_sync].path(start, target)]
+        return [ToldStep(step.move, None, step.before, step.after) for step in self.automaton.unseen[in_sync].path(start, target)]
 
     def _step_into(self, sight: Sight, target: int) -> ToldStep | None:
-        before = self.automaton.sets[sight.before]
-        for move in self.automaton.moves_for(sight.meaning, sight.role):
-            chosen = self.automaton.holding(sight.meaning.before if sight.role == "own" else sight.meaning.others_before, before)
-            enabled = chosen[holds(move.enabled, chosen)]
-            if len(enabled):
-                hits = enabled[np.broadcast_to(np.asarray(move.after(enabled)) == target, enabled.shape)]
-                if len(hits):
-                    return ToldStep(move, sight.event, int(hits[0]), target)
-        return None
+        stated = sight.meaning.before if sight.role == "own" else sight.meaning.others_before
+        before = self.automaton.holding(stated, self.automaton.sets[sight.before])
+        step = step_into(self.automaton.moves_for(sight.meaning, sight.role), before, target)
+        return ToldStep(step.move, sight.event, step.before, step.after) if step else None
 
 
 def same(event: Event, other: Event | None) -> bool:

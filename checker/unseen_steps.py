@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balloonproof.model.compiled import Move
-from balloonproof.model.engines.reachability import States, blocks, contains, holds, sorted_unique
+from balloonproof.model.engines.reachability import States, Transition, blocks, contains, holds, sorted_unique, step_into
 
 _BITS = 32
 """An edge is the number of the state that it leaves, and in so many bits below it the one that it leads to."""
@@ -45,8 +45,8 @@ class UnseenSteps:
             frontier = sorted_unique(after[~reached[after]])
         return self._states[reached[self._numbers]]
 
-    def path(self, start: States, target: int) -> list[tuple[Move, int, int]]:
-        """A shortest run from one of the sorted states `start` to `target`: moves with the states before and after.  AssertionError if there is none."""
+    def path(self, start: States, target: int) -> list[Transition]:
+        """A shortest run from one of the sorted states `start` to `target`.  AssertionError if there is none."""
         self._meet(start[~contains(self._states, start)])
         reached = np.zeros(len(self._states), dtype=bool)
         levels = [self._numbered(start)]
@@ -55,22 +55,18 @@ class UnseenSteps:
             after = self._after(levels[-1])
             levels.append(sorted_unique(after[~reached[after]]))
             assert len(levels[-1]), "no unseen run leads there"
-        steps: list[tuple[Move, int, int]] = []
+        steps: list[Transition] = []
         for level in reversed(levels[:-1]):
-            steps.insert(0, self._step_into(level, target))
-            target = steps[0][1]
+            step = step_into(self.moves, self._leading_to(target, level), target)
+            assert step, "an edge that no move has made"
+            steps.insert(0, step)
+            target = step.before
         return steps
 
-    def _step_into(self, numbers: NDArray[np.int64], target: int) -> tuple[Move, int, int]:
-        """The first move that leads from one of these states to `target`."""
+    def _leading_to(self, target: int, numbers: NDArray[np.int64]) -> States:
+        """Those of these states that have an edge to `target`."""
         leaving = np.repeat(numbers, self._ends[numbers + 1] - self._ends[numbers])
-        before = sorted_unique(self._met[leaving[self._met[self._after(numbers)] == target]])
-        for move in self.moves:
-            enabled = before[holds(move.enabled, before)]
-            hits = enabled[np.broadcast_to(np.asarray(move.after(enabled)) == target, enabled.shape)]
-            if len(hits):
-                return move, int(hits[0]), target
-        raise AssertionError("an edge that no move has made")
+        return sorted_unique(self._met[leaving[self._met[self._after(numbers)] == target]])
 
     def _numbered(self, states: States) -> NDArray[np.int64]:
         return self._numbers[np.searchsorted(self._states, states)]

@@ -68,6 +68,6 @@ def test_a_path_is_a_shortest_run_of_moves(in_sync: bool, places: set[int], plac
     target = int(reached[place % len(reached)])
     path = unseen.path(start, target)
     assert len(path) == next(depth for depth, level in enumerate(by_level) if target in level)
-    assert [before for _, before, _ in path[1:]] == [after for _, _, after in path[:-1]]
-    assert (path[0][1] in start and path[-1][2] == target) if path else target in start
-    assert all(apply(move, np.array([before])).tolist() == [after] for move, before, after in path)
+    assert [step.before for step in path[1:]] == [step.after for step in path[:-1]]
+    assert (path[0].before in start and path[-1].after == target) if path else target in start
+    assert all(apply(step.move, np.array([step.before])).tolist() == [step.after] for step in path)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
-from balloonproof.model.engines.equivalence import mixed
+from balloonproof.model.engines.equivalence import mixed_pairs
 from balloonproof.model.engines.mutants import MutatedOnePage
 from balloonproof.model.engines.reachability import States, blocks, holds
 from balloonproof.model.language import Step
@@ -45,7 +45,7 @@ def corresponds(system: MutatedOnePage, states: States) -> bool:
     try:
         new = _joined(pairs for block in both.identical(states) for pairs in both.after_change(block))
         while len(new[0]):
-            keys, first = np.unique(mixed(mixed(new[0].astype(np.uint64)) ^ new[1].astype(np.uint64)), return_index=True)
+            keys, first = np.unique(mixed_pairs(*new), return_index=True)
             first = first[~np.isin(keys, seen, assume_unique=True)]
             seen = np.union1d(seen, keys)
             new = _joined(pairs for block in blocks(first) for pairs in both.after((new[0][block], new[1][block])))

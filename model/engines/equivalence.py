@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balloonproof.model.compiled import compile_predicate, compile_steps
-from balloonproof.model.engines.reachability import Searched, contains, holds, sorted_unique
+from balloonproof.model.engines.reachability import Searched, States, contains, holds, sorted_unique
 from balloonproof.model.one_page import OTHERS
 
 Classes = NDArray[np.uint64]
@@ -113,3 +113,8 @@ def mixed(values: Classes) -> Classes:
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
+
+
+def mixed_pairs(one: States, other: States) -> Classes:
+    """A hash of each pair of states."""
+    return mixed(mixed(one.astype(np.uint64)) ^ other.astype(np.uint64))

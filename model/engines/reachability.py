@@ -68,6 +68,17 @@ class Transition:
     after: int
 
 
+def step_into(moves: Sequence[Move], states: States, target: int) -> Transition | None:
+    """The first of `moves` that leads from one of `states` to `target`; None if none does."""
+    for move in moves:
+        enabled = states[holds(move.enabled, states)]
+        if len(enabled):
+            hits = enabled[np.broadcast_to(np.asarray(move.after(enabled)) == target, enabled.shape)]
+            if len(hits):
+                return Transition(move, int(hits[0]), target)
+    return None
+
+
 class Searched:
     """All reachable states of a system, by the number of steps that it takes to get there."""
 
@@ -93,18 +104,11 @@ class Searched:
         """A shortest run from an initial state to `state`, which is on level `depth`."""
         path: list[Transition] = []
         for level in reversed(self.levels[:depth]):
-            path.append(self._step_into(level, state))
-            state = path[-1].before
+            step = step_into(self.moves, level, state)
+            assert step, f"state {state:#x} has no predecessor on the level before it"
+            path.append(step)
+            state = step.before
         return path[::-1]
-
-    def _step_into(self, level: States, target: int) -> Transition:
-        for move in self.moves:
-            enabled = level[holds(move.enabled, level)]
-            if len(enabled):
-                hits = enabled[np.broadcast_to(np.asarray(move.after(enabled)) == target, enabled.shape)]
-                if len(hits):
-                    return Transition(move, int(hits[0]), target)
-        raise AssertionError(f"state {target:#x} has no predecessor on the level before it")
 
 
 @dataclass(frozen=True, eq=False)

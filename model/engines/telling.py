@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
-from balloonproof.model.engines.equivalence import mixed
+from balloonproof.model.engines.equivalence import mixed_pairs
 from balloonproof.model.engines.reachability import States, contains, holds
 from balloonproof.model.explicit import Explicit
 from balloonproof.model.language import Step, constants_of, restricted
@@ -53,7 +53,7 @@ class _SideBySide:
         constants = constants_of([*sides[0], *sides[1]], first)
         fixed = {term.name for term in constants}
         self.layout = Layout.of({name: sort for name, sort in model.declared.items() if name not in fixed})
-        self.first = [(name, model.first_values[name]) for name in self.layout.sorts]
+        self.first = {name: model.first_values[name] for name in self.layout.sorts}
         self.moves = [self._moves(steps, constants) for steps in sides]
         self.names = list(dict.fromkeys([*self.moves[0], *self.moves[1]]))
         state = model.state({name: variable(name, sort) for name, sort in model.declared.items()})
@@ -65,10 +65,7 @@ class _SideBySide:
         return {move.name: move for move in compile_steps(taken, self.layout, keep_idle=True)}
 
     def initial(self) -> _Level:
-        states = np.zeros(1, dtype=np.int64)
-        for name, value in self.first:
-            values = range(self.layout.sorts[name].size) if value is None else [value]
-            states = np.concatenate([states | (item << self.layout.offsets[name]) for item in values])
+        states = np.array(self.layout.states(self.first), dtype=np.int64)
         return _Level(states, states, *[np.zeros(len(states), dtype=np.intp)] * 2)
 
     def difference(self, level: _Level) -> tuple[int, str, str] | None:
@@ -127,7 +124,7 @@ def telling_run(model: Explicit, other: Explicit) -> Telling | None:
 
 def _keys(level: _Level) -> States:
     """A number for each pair, by which it is known again; two pairs have the same by the chance of a hash."""
-    return mixed(mixed(level.model.astype(np.uint64)) ^ level.mutant.astype(np.uint64)).view(np.int64)
+    return mixed_pairs(level.model, level.mutant).view(np.int64)
 
 
 def _path(names: Sequence[str], levels: Sequence[_Level], position: int) -> list[str]:
