@@ -32,7 +32,7 @@ from balloonproof.model.workers import each, silent
 EXACT = {"none": "reject", "unsafe": "reject", "safe": "accept", "both": "inconclusive"}
 """The verdict that each kind of runs asks for."""
 
-PART = 500
+PART = 100
 """Traces that one process takes on: what was compiled for one serves the next of the same configuration."""
 
 WRONG = {("safe", "reject"), ("unsafe", "accept")}
@@ -112,8 +112,9 @@ def main() -> int:
     end = given.first + given.count
     parts = [range(start, min(start + PART, end)) for start in range(given.first, end, PART)]
     total: Counter[Compared] = Counter()
-    for _, part in each(partial(compare, hidden_steps=given.solver), parts):
-        total += part
+    for place, found in each(partial(compare, hidden_steps=given.solver), parts):
+        total += found
+        print(f"{parts[place].start}-{parts[place].stop - 1} compared, {total.total():,} of {given.count:,}", file=sys.stderr, flush=True)
     print(f"{'system':18}{'traces':>8}{'decided':>9}{'exact':>8}{'weaker':>8}{'wrong':>7}")
     for system in [*sorted({one.system for one in total}), "all"]:
         mine = {one: number for one, number in total.items() if system in (one.system, "all")}
