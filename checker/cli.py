@@ -72,6 +72,10 @@ def main() -> None:
     except click.ClickException as error:
         click.echo(f"balloonproof: {error.format_message()}", err=True)
         sys.exit(2)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        said = error.strerror if error.filename is None else f"{os.fsdecode(error.filename)}: {error.strerror}"
+        click.echo(f"balloonproof: {said or error}", err=True)
+        sys.exit(2)
+    except ValueError as error:
         click.echo(f"balloonproof: {error}", err=True)
         sys.exit(2)

@@ -7,22 +7,59 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISREG
 from typing import TextIO
 
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
-    """A text file to write that takes `path`'s place when the block ends; if it raises, nothing is left behind."""
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    """A text file to write that takes `path`'s place when the block ends; if it raises, nothing is left behind.
+
+    What is behind a symbolic link is replaced, not the link.  What is no regular file, such as a device or a pipe, is written to where it is.
+    OSError names `path`.
+    """
+    name = os.fspath(path)
+    try:
+        if _is_special(name):
+            with open(name, "w", encoding="utf-8") as stream:
+                yield stream
+            return
+        target = Path(os.path.realpath(name))
+        with _replaced(target) as stream:
+            yield stream
+    except OSError as error:
+        # not every error of the system says of which file it speaks, and none knows the temporary one
+        if error.errno is None or isinstance(error, BrokenPipeError):
+            raise
+        raise OSError(error.errno, error.strerror, name) from None
+
+
+def _is_special(name: str) -> bool:
+    """Is there something that is no regular file?"""
+    try:
+        return not S_ISREG(os.stat(name).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def _replaced(target: Path) -> Iterator[TextIO]:
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".balloonproof-", suffix=".part")
     try:
         with open(handle, "w", encoding="utf-8") as stream:
             yield stream
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
+        os.chmod(temporary, _mode(target))
         os.replace(temporary, target)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def _mode(target: Path) -> int:
+    """The permissions of the file that is replaced, else those of any new file."""
+    with suppress(FileNotFoundError):
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

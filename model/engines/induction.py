@@ -59,7 +59,8 @@ TRIED, AGAINST, ATTEMPTS = 2048, 256, 6
 """How many reachable states a part is tried on at first, and how many are added when it is not enough; in how many orders it is made smaller."""
 
 CHANCE = 0.3
-"""How much of such an order is chance; the rest is how seldom a variable is in lemmas, which makes lemmas alike: by chance alone, `qemu` takes half as many again."""
+"""How much of such an order is chance; the rest is how seldom a variable is in lemmas, which makes lemmas alike: by chance alone, `qemu` takes half as
+many again."""
 
 
 class Learner:
