@@ -50,6 +50,9 @@ def _names(text: str) -> frozenset[str]:
 
 
 WRITTEN = _names("guest.write guest.dirty")
+WRITTEN_BY_ANY = WRITTEN | _names("device.write")
+"""Where a device's write is as good as a vCPU's, because no log tells them apart."""
+
 TAKEN = _names("guest.allocate") | WRITTEN
 TAKEN_BACK = _names("guest.shrink guest.release") | TAKEN
 STARTED = _names("guest.start guest.start-reread")
@@ -93,8 +96,8 @@ HINT_IN_SYNC = Window(
     _names("migration.fetch migration.sync-begin"), NEXT_ID, _names("host.hint"), Scope.SPAN,
 )  # fmt: skip
 START_BEFORE_ID = Window(
-    "start before the next id", "a start command with the last id is read after a sync and before there is a new id",
-    _names("migration.merge migration.sync-end"), NEXT_ID, _names("host.start"), Scope.SPAN,
+    "start before the next id", "a start command with the last id is read after hinting was stopped for a sync and before there is a new id",
+    _names("migration.stop-hints migration.sync-begin"), NEXT_ID, _names("host.start"), Scope.SPAN,
 )  # fmt: skip
 DEVICE_RUNS_ON = Window(
     "device runs on", "the device reads its queue while the VM is stopped for the last round",
@@ -135,6 +138,10 @@ LISTED_THEN_TAKEN = Window(
     "listed page is taken", "a listed page is allocated or written before the filter is applied",
     _names("guest.list"), _names("migration.filter"), TAKEN,
 )  # fmt: skip
+LISTED_THEN_SKIPPED = Window(
+    "listed page is skipped", "a listed page is allocated or written before its turn comes, and is skipped",
+    _names("guest.list"), _names("migration.skip"), TAKEN, exists_if={"sets": ("one-bitmap",)},
+)  # fmt: skip
 SKIPPED_WHILE_DEFLATING = Window(
     "skip while a deflate waits", "a page is used again while the device has not read that it was deflated",
     _names("guest.deflate"), _names("host.deflate"), TAKEN, exists_if={"deflate-waits-for-ack": ("no",)},
@@ -159,7 +166,7 @@ DISCARD_IN_SNAPSHOT = Window(
 )  # fmt: skip
 LET_GO_BEFORE_FLUSH = Window(
     "let go before the flush", "a page is written after its protection ended and before the stream has read it",
-    _names("snapshot.let-go"), _names("snapshot.flush"), WRITTEN,
+    _names("snapshot.let-go"), _names("snapshot.flush"), WRITTEN_BY_ANY,
 )  # fmt: skip
 DISCARDED_BY_HINT = Window(
     "discarded by its hint", "a hinted page is taken back, and may be written, before its hint discards it",
@@ -167,7 +174,7 @@ DISCARDED_BY_HINT = Window(
 )  # fmt: skip
 LOOKED_THEN_WRITTEN = Window(
     "looked, then written", "a page is written between the look whether it was and its discard",
-    _names("host.look"), _names("host.discard"), WRITTEN, exists_if={"written-pages": ("looked-up",)},
+    _names("host.look"), _names("host.discard"), WRITTEN_BY_ANY, exists_if={"written-pages": ("looked-up",)},
 )  # fmt: skip
 QUEUE_WHILE_SAVING = Window(
     "queue while saving", "a paused VM's device takes from its queue between the two parts of a snapshot",
