@@ -281,7 +281,7 @@ class Explicit:
     def constants(self) -> dict[Term, Term]:
         """The variables that never change, and their values."""
         known = {name: const(value, self.declared[name]) for name, value in self.first_values.items() if value is not None}
-        return constants_of(self._all_steps, known)
+        return constants_of(self.written_steps, known)
 
     @cached_property
     def _fields(self) -> dict[str, Field]:
@@ -306,7 +306,8 @@ class Explicit:
         return {name: variable(name, sort) for name, sort in self.declared.items()}
 
     @cached_property
-    def _all_steps(self) -> list[Step]:
+    def written_steps(self) -> list[Step]:
+        """Every action about every page as the text has it, also where variables that never change rule it out."""
         return [step for item in self.configuration.system.actions for step in self.steps_of(item)]
 
     def steps_of(self, item: Action) -> list[Step]:
@@ -322,7 +323,7 @@ class Explicit:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Every action that can happen, about every page."""
-        steps = (restricted(step, self.constants) for step in self._all_steps)
+        steps = (restricted(step, self.constants) for step in self.written_steps)
         return tuple(step for step in steps if step.guard is not FALSE)
 
     @cached_property

@@ -215,7 +215,8 @@ class OnePage:
     configuration: Configuration
 
     @cached_property
-    def _all_steps(self) -> list[Step]:
+    def written_steps(self) -> list[Step]:
+        """Every action in every role as the text has it, also where variables that never change rule it out."""
         return [step for item in self.configuration.system.actions for step in self.steps_of(item)]
 
     def steps_of(self, item: Action) -> list[Step]:
@@ -241,14 +242,14 @@ class OnePage:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Every action in every role whose guard is satisfiable; free inputs that change nothing are gone."""
-        steps = [self._without_constants(step) for step in self._all_steps]
+        steps = [self._without_constants(step) for step in self.written_steps]
         return tuple(step for step in steps if step.guard is not FALSE)
 
     @cached_property
     def constants(self) -> Mapping[Term, Term]:
         """The variables that never change, and their values."""
         fields = declared_fields().items()
-        return constants_of(self._all_steps, {name: as_term(item.initial, item.sort) for name, item in fields if item.initial is not None})
+        return constants_of(self.written_steps, {name: as_term(item.initial, item.sort) for name, item in fields if item.initial is not None})
 
     def _without_constants(self, step: Step) -> Step:
         step = restricted(step, self.constants)
@@ -273,10 +274,10 @@ class OnePage:
     def unnoticed(self) -> frozenset[str]:
         """Actions that a page never notices when another page takes them: all they change is which page is being sent."""
         noticed = set()
-        for step in self._all_steps:
+        for step in self.written_steps:
             if step.role in OTHERS and set(step.updates) - {"send", "page.is_sent_page"}:
                 noticed.add(step.action.name)
-        sending = {s.action.name for s in self._all_steps if s.role in OTHERS and "send" in s.updates}
+        sending = {s.action.name for s in self.written_steps if s.role in OTHERS and "send" in s.updates}
         return frozenset(sending - noticed)
 
     def know(self, steps: tuple[Step, ...], constants: Mapping[Term, Term], unnoticed: frozenset[str]) -> None:

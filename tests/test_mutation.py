@@ -63,7 +63,7 @@ def test_every_effect_and_every_condition_of_an_action_is_dropped_once() -> None
 def test_a_helper_is_mutated_for_one_action_at_a_time() -> None:
     item = every()["pause without guard ~page.store_begun"]
     assert item.part.place.startswith("migration.py:")
-    changed = {step.action.name for step, other in zip(mutated(item)._all_steps, mutated(item)._all_steps, strict=True) if step is not other}
+    changed = {step.action.name for step, other in zip(mutated(item).written_steps, mutated(item).written_steps, strict=True) if step is not other}
     assert changed <= {"pause"}
     others = [step for step in mutated(item).steps if step.action.name != "pause"]
     assert others == [step for step in judge().one.steps if step.action.name != "pause"]

@@ -16,13 +16,13 @@ from balloonproof.model.engines.bounded import Run
 from balloonproof.model.engines.premise import Claim, check_projection, check_queue, project, projection_claims, queue_claims, well_formed
 from balloonproof.model.engines.reachability import Reachable, States, contains, explore, holds
 from balloonproof.model.explicit import Explicit, Shape
-from balloonproof.model.language import Configuration, Step
-from balloonproof.model.one_page import OnePage
-from balloonproof.model.queue_summary import SummarisedQueue, Waiting
+from balloonproof.model.language import Configuration, Step, System
+from balloonproof.model.one_page import OnePage, OnePageState
+from balloonproof.model.queue_summary import IdClass, SummarisedQueue, Waiting
 from balloonproof.model.simulate import Simulator
 from balloonproof.model.state import Phase
-from balloonproof.model.systems import HINTING, PRECOPY, find_system
-from balloonproof.model.terms import TRUE, Term, Value, choose, const, equal
+from balloonproof.model.systems import HINTING, PRECOPY, SYSTEMS, find_system
+from balloonproof.model.terms import BOOL, FALSE, TRUE, Term, Value, choose, const, disj, equal, variable
 
 SETTINGS: list[tuple[str, Mapping[str, str]]] = [
     ("precopy", {}),
@@ -61,12 +61,23 @@ def test_so_it_is_without_any_one_guard(guard: str) -> None:
     assert failures(HINTING.configure(without=[guard])) == []
 
 
+SEVEN_PAGES = Shape(chunks=(0, 0, 1, 0, 0, 1, 2), slots=3, ids=6, host_pages=(0, 1, 2, 0, 1, 2, 3))
+"""Whose chunks and host pages hold several pages, also those that page 0 is not in."""
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+def test_more_pages_than_it_is_checked_with_change_nothing(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(premise, "explicit_instance", lambda one: Explicit(one.configuration, SEVEN_PAGES))
+    larger = {"host-page-size": "larger"} if system.has_setting("host-page-size") else {}
+    assert failures(system.configure(larger)) == []
+
+
 def test_there_is_a_claim_for_every_action_about_each_page() -> None:
     names = [claim.name for claim in projection_claims(HINTING.configure())]
     possible = [item for item in HINTING.actions if item.name not in ("reap", "refill-tlb", "begin-timed-sync")]  # of other settings
     expected = [f"{item.name}({page})" for item in possible if item.per_page for page in ("page0", "page1", "page2")]
     properties = [f"property {item.name}" for item in HINTING.properties if item.kind == "always"]
-    assert set(names) == {"initial", *expected, *properties, *(item.name for item in possible if not item.per_page)}
+    assert set(names) == {"constants", "initial", *expected, *properties, *(item.name for item in possible if not item.per_page)}
 
 
 # ------------------------------------------------------------------------------------------------------ the checks can fail
@@ -122,6 +133,14 @@ def forget_rounds(queue: SummarisedQueue, is_current: Term) -> None:
     queue.summary.stop = False
 
 
+def forget_order(queue: SummarisedQueue) -> None:
+    """issue, but the newest round's start is counted among the earlier ones."""
+    q = queue.summary
+    q.earlier_start_old = disj(q.earlier_start_old, q.earlier_start_current, q.start != Waiting.NONE)
+    q.earlier_start_current = False
+    q.start = Waiting.NONE
+
+
 @pytest.mark.parametrize(
     ("method", "broken", "noticed"),
     [
@@ -130,11 +149,30 @@ def forget_rounds(queue: SummarisedQueue, is_current: Term) -> None:
         ("take_stop", forget_stop, "queue-stop-then-start-current"),
         ("put_start", forget_rounds, "queue-hint-then-start-old"),
         ("issue", lambda queue: None, "queue-start-current-then-issue"),
+        ("issue", forget_order, "queue-start-current-queued-then-issue"),
     ],
 )
 def test_a_wrong_summary_of_the_queue_is_noticed(method: str, broken: object, noticed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SummarisedQueue, method, broken)
     assert noticed in check_queue()
+
+
+def test_old_ids_that_are_taken_for_one_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def issue(state: OnePageState) -> None:
+        received, active = state.ids.received, state.ids.active
+        state.ids.same_old_id = (received != IdClass.STOP) & (active != IdClass.STOP) & (received == active)
+        state.ids.received = choose(received == IdClass.CURRENT, IdClass.OLD, received)
+        state.ids.active = choose(active == IdClass.CURRENT, IdClass.OLD, active)
+        state.queue.issue()
+
+    monkeypatch.setattr(OnePageState, "issue_command_id", issue)
+    assert "request-hints" in failures(HINTING.configure())
+
+
+def test_a_variable_that_is_wrongly_left_out_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = Explicit.__dict__["constants"].func
+    monkeypatch.setattr(Explicit, "constants", property(lambda explicit: {**genuine(explicit), variable("final", BOOL): FALSE}))
+    assert "constants" in failures(PRECOPY.configure())
 
 
 # -------------------------------------------------------------------------------------------------- what explicit runs see

@@ -20,9 +20,22 @@ def test_there_are_more_than_forty_entries_with_names_of_their_own() -> None:
     assert len(names) == len(set(names)) >= 40
 
 
+def identifiers(*listed: str) -> list[str]:
+    return [item.strip() for items in listed for item in items.split(",") if item]
+
+
 def test_what_is_listed_elsewhere_is_not_in_the_catalogue() -> None:
-    listed = {item.strip() for race in RACES for item in race.listed.split(",") if item}
-    assert not listed & {item.listed for item in ELSEWHERE}
+    assert not set(identifiers(*(race.listed for race in RACES))) & set(identifiers(*(item.listed for item in ELSEWHERE)))
+
+
+LISTS = {"H": 4, "B": 17, "I": 16, "D": 16, "R": 9, "guest B": 7}
+"""The fact lists, by what their entries are called, and how many they have."""
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_every_entry_of_the_fact_lists_is_in_the_catalogue_or_elsewhere(kind: str) -> None:
+    found = set(identifiers(*(race.listed for race in RACES), *(item.listed for item in ELSEWHERE)))
+    assert {f"{kind}{number}" for number in range(1, LISTS[kind] + 1)} <= found
 
 
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)

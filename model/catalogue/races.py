@@ -56,7 +56,7 @@ PRECOPY = (
     Race(
         "log-switched-off",
         "A dirty rate measurement ends during a migration and switches the dirty log off for both.",
-        "precopy", LOST, "5.2 to 6.1", "fixed by 63b41db4bc, 7b0538ed3a, a5c90c61a1 (6.2)", "D8", {}, ("log-kept-on",),
+        "precopy", LOST, "while 6.2 was made", "fixed by 63b41db4bc, 7b0538ed3a (6.2), a5c90c61a1 (7.0)", "D8", {}, ("log-kept-on",),
     ),
     Race(
         "late-stop-of-the-log",
@@ -121,7 +121,7 @@ HINTING = (
     Race(
         "stale-start",
         "A start command of an earlier round is read late, from the buffer that now holds the current id, and its old hints are accepted.",
-        "hinting", LOST, "open at HEAD, since 4.0, reproduced", "Linux 86a559787e6f", "R1", {"dirty-log": "get-and-clear"}, fix=None,
+        "hinting", LOST, "open at HEAD, since 4.0, reproduced", "Linux 86a559787e6f", "R1, guest B2", {"dirty-log": "get-and-clear"}, fix=None,
         window=windows.STALE_START,
     ),
     Race(
@@ -314,7 +314,7 @@ POSTCOPY = (
     Race(
         "inflate-in-postcopy",
         "The destination discards a page that has arrived; the next fault asks for a page that was sent already.",
-        "postcopy", "no-fault-hangs", "up to 2.4", "fixed by 371ff5a3f0 (2.5), d24f31db3b (5.1)", "I1, I5", {}, ("inhibit-in-postcopy",),
+        "postcopy", "no-fault-hangs", "while 2.5 was made", "fixed by 371ff5a3f0 (2.5), d24f31db3b (5.1)", "I1, I5", {}, ("inhibit-in-postcopy",),
         window=windows.DISCARD_IN_POSTCOPY,
     ),
     Race(
@@ -325,7 +325,7 @@ POSTCOPY = (
     Race(
         "sync-in-postcopy",
         "A sync during post-copy finds an old mark; the page is sent again over what the guest has made of it.",
-        "postcopy", "host-keeps-content", "up to 2.4", "fixed by 663e6c1df8 (2.5)", "D12", {}, ("no-sync-in-postcopy",),
+        "postcopy", "host-keeps-content", "while 2.5 was made", "fixed by 663e6c1df8 (2.5)", "D12", {}, ("no-sync-in-postcopy",),
         window=windows.SYNC_IN_POSTCOPY,
     ),
     Race(

@@ -178,8 +178,8 @@ class MutatedOnePage(OnePage):
         return _Lacking(cells, self.mutant.part)
 
     @cached_property
-    def _all_steps(self) -> list[Step]:
-        others = [step for step in self.original._all_steps if step.action is not self.mutant.action]
+    def written_steps(self) -> list[Step]:
+        others = [step for step in self.original.written_steps if step.action is not self.mutant.action]
         return others + self.steps_of(self.mutant.action)
 
     @cached_property

@@ -10,7 +10,11 @@ violates a property for p exactly if what p sees of it does.
 Claim 2 (queue of any length).  The summary is computed element by element as they are queued, so queueing matches by definition.
 For popping, Z3 shows by induction over the
 elements behind the head that the summary of the queue without its head is one of those that the one-page pop allows: it holds for
-the head alone, and it still holds when another element is queued or an id is issued.
+the head alone, and it still holds when another element is queued or an id is issued.  For a new id, which makes the current one an old one in
+every element, it shows by induction over the elements that the summary does the same, whether an element is queued before or after it.
+
+Claim 3 (constants).  Variables that never change are left out of the explicit steps; Z3 shows of the steps as they are written that none changes one.
+(Of the one-page steps nothing of the kind is needed: whichever of them are left out, the explicit steps must be among those that remain.)
 
 What a step asks of the queue besides (is it empty, does it hold this page's hint) the summary answers by its definition, whatever the length.
 
@@ -52,10 +56,13 @@ from balloonproof.model.terms import (
     variables_of,
 )
 
-THREE_PAGES = Shape(chunks=(0, 0, 1), slots=3, ids=5)
+IDS = 6
+"""STOP, DONE, and as many as can be told apart: two old ones that the guest has read and is using, the host's current one, and the next."""
+
+THREE_PAGES = Shape(chunks=(0, 0, 1), slots=3, ids=IDS)
 """The observed page, a peer and a stranger."""
 
-FOUR_PAGES = Shape(chunks=(0, 0, 1, 0), slots=3, ids=5, host_pages=(0, 1, 2, 0))
+FOUR_PAGES = Shape(chunks=(0, 0, 1, 0), slots=3, ids=IDS, host_pages=(0, 1, 2, 0))
 """With a sibling, for systems in which a host page can hold several guest pages."""
 
 
@@ -180,9 +187,10 @@ def well_formed(explicit: Explicit, state: ExplicitState) -> Term:
 
 
 def projection_claims(configuration: Configuration) -> Iterator[Claim]:
-    """Claim 1: one claim for the initial states, one for each explicit step and one for each property."""
+    """Claims 1 and 3: one for what never changes, one for the initial states, one for each explicit step and one for each property."""
     one = OnePage(configuration)
     explicit = explicit_instance(one)
+    yield constants_claim(explicit)
     before = explicit.state()
     seen = project(explicit, before)
     assumed = well_formed(explicit, before)
@@ -196,6 +204,17 @@ def projection_claims(configuration: Configuration) -> Iterator[Claim]:
             continue  # a witness is an explicit run, whatever the one-page system says
         differs = negate(equal(explicit.predicate(item), substitute(one.predicate(item), mapping)))
         yield Claim(f"property {item.name}", (("a well-formed state", assumed), ("is judged otherwise by one page", differs)))
+
+
+def constants_claim(explicit: Explicit) -> Claim:
+    """The claim that no step, as it is written, changes a variable that is taken for constant."""
+    known = {term.name: (term, value) for term, value in explicit.constants.items()}
+    changed = []
+    for step in explicit.written_steps:
+        others = [negate(equal(after, known[name][1])) for name, after in step.updates.items() if name in known]
+        changed.append(conj(step.guard, disj(*others)))
+    kept = conj(*(equal(term, value) for term, value in known.values()))
+    return Claim("constants", (("variables that never change have their values", kept), ("a step changes one", disj(*changed))))
 
 
 def explicit_instance(one: OnePage) -> Explicit:
@@ -265,7 +284,13 @@ def _matches(one: OnePage, way: Step, mapping: dict[Term, Term], later: dict[str
 
 
 def queue_claims() -> Iterator[Claim]:
-    """Claim 2: each kind of head element alone, and with one more thing happening behind it."""
+    """Claim 2: each kind of head element alone, and with one more thing happening behind it; a new id before and after each kind of element."""
+    empty = _empty_summary()
+    yield Claim("queue-issue-when-empty", (("the summary changes", _differs(_after(empty, "issue"), empty)),))
+    for kind in ("start-old", "start-current", "hint", "stop"):
+        before, old = _summary("whole."), "start-old" if kind == "start-current" else kind
+        last, first = _after(_after(before, kind), "issue"), _after(_after(before, "issue"), old)
+        yield Claim(f"queue-{kind}-queued-then-issue", (("the order matters", _differs(last, first)),))
     for kind in ("start-old", "start-current", "hint", "stop", "other-hint"):
         yield Claim(f"queue-{kind}-alone", (("cannot be popped", negate(_popped(kind, *_alone(kind)))),))
         whole, rest = _summary("whole."), _summary("rest.")
@@ -287,9 +312,16 @@ def _summary(prefix: str) -> dict[str, Term]:
     return {name: variable(prefix + name, item.sort) for name, item in QueueSummary.fields.items()}
 
 
+def _empty_summary() -> dict[str, Term]:
+    return {name: as_term(item.initial if item.initial is not None else False, item.sort) for name, item in QueueSummary.fields.items()}
+
+
 def _alone(kind: str) -> tuple[dict[str, Term], dict[str, Term]]:
-    empty = {name: as_term(item.initial if item.initial is not None else False, item.sort) for name, item in QueueSummary.fields.items()}
-    return _after(empty, kind), empty
+    return _after(_empty_summary(), kind), _empty_summary()
+
+
+def _differs(one: dict[str, Term], other: dict[str, Term]) -> Term:
+    return negate(conj(*(equal(one[name], other[name]) for name in one)))
 
 
 def _queue_on(summary: dict[str, Term]) -> OnePageState:
@@ -320,7 +352,7 @@ def _after(summary: dict[str, Term], then: str) -> dict[str, Term]:
 def _popped(kind: str, whole: dict[str, Term], rest: dict[str, Term]) -> Term:
     """The one-page queue allows to take `kind` from `whole` and be left with `rest`."""
     if kind == "other-hint":
-        return conj(*(equal(whole[name], rest[name]) for name in whole))
+        return negate(_differs(whole, rest))
     ways = []
     for newest in (TRUE, FALSE):
         for more in (TRUE, FALSE):

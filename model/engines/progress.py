@@ -1,7 +1,8 @@
 """Progress: from every reachable state where a property's `given` holds, steps of the fair actors alone lead to one where it holds.
 
-Assumed fair are the actors and actions that the property names: whatever the others do meanwhile, these steps are taken in the end.  As a way is
-found from *every* reachable state, no step of anybody else can take it away for good.  The ways are those of the one-page
+Assumed fair are the actors and actions that the property names, in the strong sense: a step of theirs that can be taken in a state to which the run
+comes again and again is taken there in the end, whatever the others do meanwhile.  As a way is found from *every* reachable state, no step of anybody
+else can take it away for good; that somebody undoes what they do every time, the assumption rules out.  The ways are those of the one-page
 system, where what other pages' messages leave to choose is chosen in favour of progress; `page_progress` seeks them among the steps of real pages.
 """
 
