@@ -22,8 +22,8 @@ from balloonproof.checker.transitions import Letter, Transitions
 from balloonproof.checker.unseen_steps import UnseenSteps
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
 from balloonproof.model.engines.reachability import States, apply, holds, initial_states, levels, sorted_unique
-from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import BOOL, TRUE, Term, conj, disj, substitute, variable, variables_of
 
 IMPOSSIBLE = 0

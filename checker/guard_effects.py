@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 
 from balloonproof.checker.known_systems import one_page_of
-from balloonproof.model.language import Configuration, Step
+from balloonproof.model.language import Configuration
 from balloonproof.model.one_page import declared_fields
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import FALSE, Term, conj, disj, equal, exists, negate, variable
 
 

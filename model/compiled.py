@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from balloonproof.model.language import Step
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import BOOL, FALSE, Sort, Term, const, substitute, topological
 
 

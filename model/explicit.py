@@ -20,14 +20,11 @@ from balloonproof.model.language import (
     PageReference,
     Property,
     Record,
-    Step,
     Transaction,
-    constants_of,
     require,
-    restricted,
-    run_action,
 )
 from balloonproof.model.state import Chunk, HostPage, Page, State
+from balloonproof.model.steps import Step, constants_of, restricted, run_action
 from balloonproof.model.terms import (
     FALSE,
     Sort,

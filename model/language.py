@@ -10,7 +10,7 @@ stays unchanged.
         page.dirty = False
         s.send = Send.CLEARED
 
-A *reading* (`one_page`, `explicit`) runs the function on its own variables and obtains a `Step`: a guard and one next-state term per changed
+A *reading* (`one_page`, `explicit`) runs the function on its own variables and obtains a `Step` (`steps`): a guard and one next-state term per changed
 variable.  Three shapes of action exist, and no other (this is what makes one page stand for any number, see `engines.premise`):
 global (a function of `s`, which may do the same thing to every page in `s.pages`), and page (a function of `s` and one `page`,
 which may do the same thing to every page of `page.chunk`); a guard may ask all of `s.pages` for the same condition.
@@ -21,12 +21,13 @@ from __future__ import annotations
 import difflib
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, overload
+from typing import overload
 
-from balloonproof.model.terms import BOOL, FALSE, TRUE, Sort, Term, Value, as_term, conj, enum_sort, substitute, variable
+from balloonproof.model.terms import BOOL, TRUE, Sort, Term, Value, as_term, enum_sort
 
 
 class UnknownName(ValueError):
@@ -66,6 +67,16 @@ class Transaction:
 
 
 _running: list[Transaction] = []
+
+
+@contextmanager
+def running(transaction: Transaction) -> Iterator[None]:
+    """Meanwhile `require` speaks of this transaction."""
+    _running.append(transaction)
+    try:
+        yield
+    finally:
+        _running.pop()
 
 
 def require(*conditions: Term | bool) -> None:
@@ -226,72 +237,6 @@ def action(actor: Actor, *, event: str, source: str) -> Callable[[Callable[..., 
         return Action(name, actor, event, source, meaning, function, len(inspect.signature(function).parameters) == 2)
 
     return declare
-
-
-@dataclass(frozen=True)
-class Step:
-    """One reading of one action for one choice of its page.
-
-    `role` says whose step it is ("" global, "page0" explicit, "own"/"sibling"/"peer"/"stranger" one-page); `inputs` are variables that the
-    step may choose freely.
-    """
-
-    action: Action
-    role: str
-    guard: Term
-    updates: Mapping[str, Term]
-    inputs: Mapping[str, Term] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return f"{self.action.name}({self.role})" if self.role else self.action.name
-
-    def does_the_same_as(self, other: Step) -> bool:
-        """Can it be taken in the same states, with the same effects?"""
-        same_updates = self.updates.keys() == other.updates.keys() and all(self.updates[name] is other.updates[name] for name in self.updates)
-        return self.guard is other.guard and same_updates
-
-
-def run_action(item: Action, transaction: Transaction, arguments: Sequence[Any], role: str) -> Step | None:
-    """Execute an action; None if its guard is false in every state."""
-    _running.append(transaction)
-    try:
-        item.run(*arguments)
-    finally:
-        _running.pop()
-    guard = conj(*transaction.guards)
-    if guard is not TRUE and guard.op == "const":
-        return None
-    updates = {cell: term for cell, term in transaction.after.items() if term is not transaction.before.get(cell)}
-    return Step(item, role, guard, updates, dict(transaction.inputs))
-
-
-def restricted(step: Step, constants: Mapping[Term, Term]) -> Step:
-    """The step where the variables `constants` have these values for good; its guard may be FALSE then."""
-    memo: dict[Term, Term] = {}
-    guard = substitute(step.guard, constants, memo)
-    updates = {name: substitute(term, constants, memo) for name, term in step.updates.items()}
-    fixed = {term.name for term in constants}
-    return Step(step.action, step.role, guard, {name: term for name, term in updates.items() if name not in fixed}, step.inputs)
-
-
-def constants_of(steps: Sequence[Step], initial: Mapping[str, Term]) -> dict[Term, Term]:
-    """The variables that never leave their value in `initial`, with that value: no step that can be taken changes them."""
-    constants = {variable(name, term.sort): term for name, term in initial.items()}
-    while True:
-        memo: dict[Term, Term] = {}
-        changed = set()
-        for step in steps:
-            if substitute(step.guard, constants, memo) is FALSE:
-                continue
-            for name, term in step.updates.items():
-                cell = variable(name, term.sort)
-                if cell in constants and substitute(term, constants, memo) is not constants[cell]:
-                    changed.add(cell)
-        if not changed:
-            return constants
-        for cell in changed:
-            del constants[cell]
 
 
 # -------------------------------------------------------------------------------------------------------------- systems

@@ -22,14 +22,11 @@ from balloonproof.model.language import (
     PageReference,
     Property,
     Record,
-    Step,
     Transaction,
-    constants_of,
-    restricted,
-    run_action,
 )
 from balloonproof.model.queue_summary import IdByClass, IdClass, IdSummary, QueueSummary, SummarisedQueue, class_of
 from balloonproof.model.state import Chunk, HostPage, Page, Phase, Send, State
+from balloonproof.model.steps import Step, constants_of, restricted, run_action
 from balloonproof.model.terms import (
     BOOL,
     FALSE,

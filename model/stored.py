@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage, declared_fields
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import BOOL, Sort, Term, topological
 
 Data = Mapping[str, Any]

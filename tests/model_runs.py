@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from balloonproof.model.engines.bounded import Run, RunStep
 from balloonproof.model.explicit import Explicit
-from balloonproof.model.language import Step
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import Term, evaluate
 
 

@@ -16,11 +16,12 @@ from balloonproof.model.engines.bounded import Run
 from balloonproof.model.engines.premise import Claim, check_projection, check_queue, project, projection_claims, queue_claims, well_formed
 from balloonproof.model.engines.reachability import Reachable, States, contains, explore, holds
 from balloonproof.model.explicit import Explicit, Shape
-from balloonproof.model.language import Configuration, Step, System
+from balloonproof.model.language import Configuration, System
 from balloonproof.model.one_page import OnePage, OnePageState
 from balloonproof.model.queue_summary import IdClass, SummarisedQueue, Waiting
 from balloonproof.model.simulate import Simulator
 from balloonproof.model.state import Phase
+from balloonproof.model.steps import Step
 from balloonproof.model.systems import HINTING, PRECOPY, SYSTEMS, find_system
 from balloonproof.model.terms import BOOL, FALSE, TRUE, Term, Value, choose, const, disj, equal, variable
 

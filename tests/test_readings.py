@@ -19,9 +19,9 @@ from balloonproof.model.engines.reachability import apply, holds
 from balloonproof.model.engines.recheck import Obligation, RecheckFailed, recheck
 from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.explicit import Explicit, Shape
-from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.smtlib import obligation
+from balloonproof.model.steps import Step
 from balloonproof.model.systems import find_system
 from balloonproof.model.terms import BOOL, Sort, Term, conj, const, disj, equal, evaluate, negate, variable
 

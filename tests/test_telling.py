@@ -17,8 +17,8 @@ from balloonproof.model.engines.page_progress import ALONE, explore_pages
 from balloonproof.model.engines.reachability import explore
 from balloonproof.model.engines.telling import telling_run
 from balloonproof.model.explicit import Explicit
-from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
+from balloonproof.model.steps import Step
 from balloonproof.model.systems import PRECOPY
 from balloonproof.model.terms import evaluate
 

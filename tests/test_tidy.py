@@ -13,8 +13,8 @@ from balloonproof.model.engines.bounded import Run
 from balloonproof.model.engines.tidy import tidy
 from balloonproof.model.engines.verdict import decide
 from balloonproof.model.explicit import Explicit
-from balloonproof.model.language import Step
 from balloonproof.model.properties import NO_PAGE_LOST
+from balloonproof.model.steps import Step
 from balloonproof.model.systems import HINTING
 from balloonproof.model.terms import Term, evaluate, negate
 

@@ -14,7 +14,8 @@ import z3
 
 from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.explicit import Explicit, Shape
-from balloonproof.model.language import Configuration, Step
+from balloonproof.model.language import Configuration
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import Term
 
 PlainRun = tuple[Shape, list[tuple[str, dict[str, int], dict[str, int]]]]

@@ -18,8 +18,8 @@ from balloonproof.model.compiled import Layout, Move, compile_predicate, compile
 from balloonproof.model.engines.equivalence import mixed_pairs
 from balloonproof.model.engines.mutants import MutatedOnePage
 from balloonproof.model.engines.reachability import States, blocks, holds
-from balloonproof.model.language import Step
 from balloonproof.model.one_page import OTHERS
+from balloonproof.model.steps import Step
 
 Pairs = tuple[States, States]
 """States of the mutant, and the states of the model that they correspond to."""

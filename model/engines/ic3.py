@@ -21,8 +21,8 @@ import z3
 
 from balloonproof.model.engines.induction import Lemma, clause, induction_solver
 from balloonproof.model.engines.z3_terms import Z3Terms, value_of
-from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import BOOL, FALSE, Term, const, disj, equal, evaluate, negate, variable
 from balloonproof.model.workers import Progress, silent
 

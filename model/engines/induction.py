@@ -19,8 +19,8 @@ import z3
 
 from balloonproof.model.engines.reachability import Reachable, States, sorted_unique
 from balloonproof.model.engines.z3_terms import Z3Terms, value_of
-from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import Term, conj, const, disj, negate, substitute, variable, variables_of
 from balloonproof.model.workers import Progress, silent
 

@@ -19,8 +19,9 @@ import numpy as np
 from balloonproof.model.compiled import Layout
 from balloonproof.model.engines.reachability import States, sorted_unique
 from balloonproof.model.explicit import Explicit
-from balloonproof.model.language import Action, Step, Transaction
+from balloonproof.model.language import Action, Transaction
 from balloonproof.model.one_page import OnePage, declared_fields
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import FALSE, TRUE, Term, as_term, conj
 
 TEXT = "balloonproof.model.actions."

@@ -33,10 +33,11 @@ import z3
 
 from balloonproof.model.engines.z3_terms import Z3Terms, value_of
 from balloonproof.model.explicit import DONE_ID, FIRST_ID, STOP_ID, Element, Explicit, ExplicitState, Shape
-from balloonproof.model.language import Configuration, Step, Transaction
+from balloonproof.model.language import Configuration, Transaction
 from balloonproof.model.one_page import OnePage, OnePageState, declared_fields, irrelevant
 from balloonproof.model.queue_summary import IdClass, QueueSummary
 from balloonproof.model.state import Owner
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import (
     BOOL,
     FALSE,

@@ -15,8 +15,8 @@ import z3
 
 from balloonproof.model.engines.induction import Lemma
 from balloonproof.model.engines.z3_terms import Z3Terms
-from balloonproof.model.language import Step
 from balloonproof.model.one_page import OnePage
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import FALSE, TRUE, Term, choose, conj, const, disj, equal, implies, negate, variable
 from balloonproof.model.workers import Progress, silent
 

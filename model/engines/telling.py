@@ -16,7 +16,7 @@ from balloonproof.model.compiled import Layout, Move, compile_predicate, compile
 from balloonproof.model.engines.equivalence import mixed_pairs
 from balloonproof.model.engines.reachability import States, contains, holds
 from balloonproof.model.explicit import Explicit
-from balloonproof.model.language import Step, constants_of, restricted
+from balloonproof.model.steps import Step, constants_of, restricted
 from balloonproof.model.terms import FALSE, Term, const, negate, substitute, variable
 
 MOST = 10_000_000

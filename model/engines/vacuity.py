@@ -29,8 +29,9 @@ from balloonproof.model.engines.page_progress import ALONE, explore_pages
 from balloonproof.model.engines.reachability import explore
 from balloonproof.model.engines.telling import telling_run
 from balloonproof.model.explicit import Explicit, Shape
-from balloonproof.model.language import Configuration, Step, System
+from balloonproof.model.language import Configuration, System
 from balloonproof.model.one_page import OnePage
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import FALSE, TRUE, Term, conj, disj, negate, substitute
 from balloonproof.model.workers import Progress, each, silent
 

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Callable, Iterable
 
 from balloonproof.model.export.transition_system import TransitionSystem
-from balloonproof.model.language import Step
 from balloonproof.model.smtlib import Encoding, express
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import TRUE, Term
 
 WIDTH = 120

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from balloonproof.model.export.lines import WIDTH, about_action, about_page, conjuncts, wrapped
 from balloonproof.model.export.tla_terms import TlaTerms, is_range, tla_value
 from balloonproof.model.export.transition_system import Predicate, TransitionSystem
-from balloonproof.model.language import Step
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import BOOL, Sort
 
 _RESERVED = {"Init", "Next", "Spec", "TypeOK", "vars", "STRING", "BOOLEAN"}

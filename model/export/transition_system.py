@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from balloonproof.model.explicit import Explicit, Shape
-from balloonproof.model.language import Configuration, Step
+from balloonproof.model.language import Configuration
 from balloonproof.model.one_page import OnePage, declared_fields
+from balloonproof.model.steps import Step
 from balloonproof.model.terms import FALSE, Sort, Term, conj, const, equal, negate, substitute, topological, variable
 
 ONE_PAGE, EXPLICIT = "one-page", "explicit"
