@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -12,17 +13,18 @@ from strategies import levels
 from balloonproof.model import one_page
 from balloonproof.model.compiled import Layout, Move, compile_predicate
 from balloonproof.model.engines import certificate, premise, verdict
+from balloonproof.model.engines.alike import alike_claims
 from balloonproof.model.engines.bounded import Run
-from balloonproof.model.engines.premise import Claim, check_projection, check_queue, project, projection_claims, queue_claims, well_formed
+from balloonproof.model.engines.premise import Claim, check_projection, check_queue, constants_claim, project, projection_claims, queue_claims, well_formed
 from balloonproof.model.engines.reachability import Reachable, States, contains, explore, holds
 from balloonproof.model.explicit import Explicit, Shape
-from balloonproof.model.language import Configuration, System
+from balloonproof.model.language import Actor, Configuration, Property, System, action
 from balloonproof.model.one_page import OnePage, OnePageState
 from balloonproof.model.queue_summary import IdClass, SummarisedQueue, Waiting
 from balloonproof.model.simulate import Simulator
-from balloonproof.model.state import Phase
+from balloonproof.model.state import Page, Phase, State
 from balloonproof.model.steps import Step
-from balloonproof.model.systems import HINTING, PRECOPY, SYSTEMS, find_system
+from balloonproof.model.systems import BALLOON, HINTING, PRECOPY, SYSTEMS, find_system
 from balloonproof.model.terms import BOOL, FALSE, TRUE, Term, Value, choose, const, disj, equal, variable
 
 SETTINGS: list[tuple[str, Mapping[str, str]]] = [
@@ -73,6 +75,11 @@ def test_more_pages_than_it_is_checked_with_change_nothing(system: System, monke
     assert failures(system.configure(larger)) == []
 
 
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+def test_no_action_and_no_property_tells_a_page_from_another_but_by_its_state(system: System) -> None:
+    assert [claim.name for claim in alike_claims(system.configure(dict(system.safe))) if claim.failure()] == []
+
+
 def test_there_is_a_claim_for_every_action_about_each_page() -> None:
     names = [claim.name for claim in projection_claims(HINTING.configure())]
     possible = [item for item in HINTING.actions if item.name not in ("reap", "refill-tlb", "begin-timed-sync")]  # of other settings
@@ -82,6 +89,32 @@ def test_there_is_a_claim_for_every_action_about_each_page() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------ the checks can fail
+
+
+@action(Actor.GUEST, event="guest.spare", source="nowhere")
+def spare(s: State, page: Page) -> None:
+    """Damages every page but the first."""
+    page.damaged = page.damaged | (page is not s.pages[0])
+
+
+def test_an_action_that_tells_pages_apart_is_noticed_although_the_first_page_is_spared() -> None:
+    configuration = replace(BALLOON, actions=(*BALLOON.actions, spare)).configure()
+    assert failures(configuration) == []
+    assert [claim.name for claim in alike_claims(configuration) if claim.failure()] == ["alike spare"]
+
+
+def test_a_property_of_one_page_only_is_noticed() -> None:
+    first = Property("first", "Only the first page is asked about.", "always", lambda s, page: ~s.pages[0].damaged)
+    configuration = replace(BALLOON, properties=(*BALLOON.properties, first)).configure()
+    assert failures(configuration) == []
+    assert [claim.name for claim in alike_claims(configuration) if claim.failure()] == ["alike property first"]
+
+
+def test_what_spares_the_first_page_is_not_proved() -> None:
+    result = verdict.decide(replace(BALLOON, actions=(*BALLOON.actions, spare)).configure())
+    assert result.verdict == "undecided"
+    assert result.reasons[0].startswith("alike spare: one page does not stand for all")
+
 
 STRANGERS = [step for step in OnePage(HINTING.configure()).steps if step.role in ("peer", "stranger") and step.action.name not in ("clear-bit", "read-page")]
 
@@ -170,10 +203,11 @@ def test_old_ids_that_are_taken_for_one_are_noticed(monkeypatch: pytest.MonkeyPa
     assert "request-hints" in failures(HINTING.configure())
 
 
-def test_a_variable_that_is_wrongly_left_out_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = Explicit.__dict__["constants"].func
-    monkeypatch.setattr(Explicit, "constants", property(lambda explicit: {**genuine(explicit), variable("final", BOOL): FALSE}))
-    assert "constants" in failures(PRECOPY.configure())
+def test_a_variable_that_is_wrongly_left_out_is_noticed() -> None:
+    explicit = Explicit(PRECOPY.configure())
+    assert constants_claim(explicit).failure() is None
+    vars(explicit)["constants"] = {**explicit.constants, variable("final", BOOL): FALSE}
+    assert constants_claim(explicit).failure() is not None
 
 
 # -------------------------------------------------------------------------------------------------- what explicit runs see
@@ -286,7 +320,7 @@ def test_a_claim_that_fails_leaves_nothing_proved(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(certificate, "queue_claims", lambda: [*queue_claims(), wrong])
     result = verdict.prove_system("precopy")
     assert result.verdict == "undecided"
-    assert any(reason.startswith("sevens-are-even is not a step of the one-page system") for reason in result.reasons)
+    assert any(reason.startswith("sevens-are-even: one page does not stand for all") for reason in result.reasons)
 
 
 def test_a_wrong_queue_leaves_nothing_proved(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,8 +80,7 @@ def give_back(s: State, page: Page) -> None:
     """A page leaves free_page_list for the allocator; its descriptor is neither waited for nor withdrawn.
 
     With HINT_WAIT_ON_ACK (lore 20260119154236.39412-1-jackabt.amazon@gmail.com) the driver waits until the device has used the descriptor before it
-    puts the page on free_page_list at all, so neither the shrinker nor DONE can release it earlier.  (It also sends nothing while
-    it waits, which only
+    puts the page on free_page_list at all, so neither the shrinker nor DONE can release it earlier.  (It also sends nothing while it waits, which only
     removes runs and is left out.)  `early` is a weaker rule that nobody posted: only the shrinker waits.
     """
     require(page.owner == Owner.HINTED)

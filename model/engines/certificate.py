@@ -1,9 +1,9 @@
 """Certificates: the proof obligations of an inductive invariant as SMT-LIB 2 files; `recheck` reads them.
 
-The text is written from the model's own terms (`smtlib`), not by the solver that found the proof.  Obligations: every initial
-state satisfies every lemma;
-every step preserves all lemmas together; the lemmas imply the properties; and the premise that one page and a
-summarised queue stand for any number (`premise`).
+The text is written from the model's own terms (`smtlib`), not by the solver that found the proof.  Obligations: every initial state satisfies every
+lemma; every step preserves all lemmas together; the lemmas imply the properties; and the premise that one page and a summarised queue stand for any
+number (`premise`, `alike`).  That these are all the steps there are, and that the terms are what the text says, is not in the files: it is the work of
+`language`, `steps` and the readings.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from balloonproof.model.engines.alike import alike_claims
 from balloonproof.model.engines.induction import Invariant, broken_by
 from balloonproof.model.engines.premise import Claim, projection_claims, queue_claims
 from balloonproof.model.engines.recheck import COLLECTION, FORMAT, MANIFEST, VERSION, Obligation, digest, manifest_text
@@ -51,7 +52,7 @@ def premise_claims(configuration: Configuration) -> Iterator[tuple[Claim, Obliga
     """That one page and a summarised queue stand for any number: each claim, and the obligation that says the same."""
     for claim in queue_claims():
         yield claim, Obligation(f"premise-{claim.name}", obligation(f"the queue may be summarised: {claim.name}", claim.parts))
-    for claim in projection_claims(configuration):
+    for claim in (*projection_claims(configuration), *alike_claims(configuration)):
         title = f"{configuration}\none page suffices: {claim.name}"
         yield claim, Obligation(f"premise-{_file_name(claim.name)}", obligation(title, claim.parts))
 

@@ -6,12 +6,12 @@ that p does not notice (`OnePage.unnoticed`).  An action touches its own page, p
 all other pages alike, so four pages show every case: p, another of its host page, another of its chunk, one of another chunk (the
 second is left out where no step tells it from the third).  Z3 checks it for each action and each of these pages, and that a state
 violates a property for p exactly if what p sees of it does.
+p is page 0 there; that no page is special is a claim of its own (`alike`).
 
 Claim 2 (queue of any length).  The summary is computed element by element as they are queued, so queueing matches by definition.
-For popping, Z3 shows by induction over the
-elements behind the head that the summary of the queue without its head is one of those that the one-page pop allows: it holds for
-the head alone, and it still holds when another element is queued or an id is issued.  For a new id, which makes the current one an old one in
-every element, it shows by induction over the elements that the summary does the same, whether an element is queued before or after it.
+For popping, Z3 shows by induction over the elements behind the head that the summary of the queue without its head is one of those that the one-page pop
+allows: it holds for the head alone, and it still holds when another element is queued or an id is issued.  For a new id, which makes the current one an old
+one in every element, it shows by induction over the elements that the summary does the same, whether an element is queued before or after it.
 
 Claim 3 (constants).  Variables that never change are left out of the explicit steps; Z3 shows of the steps as they are written that none changes one.
 (Of the one-page steps nothing of the kind is needed: whichever of them are left out, the explicit steps must be among those that remain.)
@@ -69,14 +69,14 @@ FOUR_PAGES = Shape(chunks=(0, 0, 1, 0), slots=3, ids=IDS, host_pages=(0, 1, 2, 0
 
 @dataclass(frozen=True)
 class PremiseFailure:
-    """A step of the explicit model that the one-page system lacks."""
+    """A claim that does not hold, most often of a step of the explicit model that the one-page system lacks, and a state before it."""
 
     step: str
     before: dict[str, str]
 
     def __str__(self) -> str:
         shown = ", ".join(f"{name}={value}" for name, value in self.before.items())
-        return f"{self.step} is not a step of the one-page system from {shown}"
+        return f"{self.step}: one page does not stand for all from {shown}"
 
 
 @dataclass(frozen=True)

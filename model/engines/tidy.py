@@ -1,8 +1,7 @@
 """Makes a shortest counterexample easier to read, without making it longer.
 
-Z3 returns any shortest run.  Here unusual steps give way to ordinary ones where the loss survives (a vCPU's write instead of a
-device's, actions listed earlier in
-the system before later ones), and independent steps are reordered so that the run changes actors as rarely as possible.
+Z3 returns any shortest run.  Here unusual steps give way to ordinary ones where the loss survives (a vCPU's write instead of a device's, actions listed
+earlier in the system before later ones), and independent steps are reordered so that the run changes actors as rarely as possible.
 Every change is executed on the explicit model; what does not run into the same bad state is not taken.
 """
 
