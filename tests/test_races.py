@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from balloonproof.checker import check
+from balloonproof.checker.model_trace import all_events
 from balloonproof.checker.read import read_trace
 from balloonproof.model.catalogue import ELSEWHERE, RACES, Race, find_races
 from balloonproof.model.engines.races import decide_races
@@ -55,6 +56,13 @@ def test_the_trace_of_an_entry_is_rejected_for_its_page_and_property(race: Race)
     report = check(path)
     assert report.configuration == race.broken()
     assert ("violated", 0, race.violates) in [(item.kind, item.page, item.property_name) for item in report.findings]
+
+
+@pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
+def test_the_trace_of_an_entry_is_as_it_would_be_written_now(race: Race) -> None:
+    path = TRACES / f"{race.name}.trace"
+    assert path.read_text().splitlines()[1:3] == [f"# {race.sentence}", f"# {race.era}; {race.commits}"]
+    assert set(read_trace(path).header.observed) == set(all_events(race.broken()))
 
 
 def test_an_open_race_is_closed_by_what_closes_it() -> None:
