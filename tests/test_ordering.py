@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balloonproof.checker.read.events import Event
-from balloonproof.checker.read.ordering import InOrder, Merged, Placed, disorder, place_of
+from balloonproof.checker.read.ordering import Gaps, InOrder, Merged, Placed, PlacedEvents, disorder, place_of
 
 times = st.lists(st.integers(0, 40), max_size=30)
 
@@ -20,10 +20,11 @@ def placed(times: list[int], rank: int) -> list[Placed]:
 @given(times, times, st.lists(times, max_size=2), st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9)), max_size=2))
 def test_merged_events_are_those_that_would_be_held_and_sorted(held: list[int], first: list[int], more: list[list[int]], gaps: list[tuple[int, int]]) -> None:
     many = [placed(times, rank) for rank, times in enumerate([first, *more], 1)]
-    few = sorted(placed(held, 0), key=place_of)
+    few = placed(held, 0)
     lost = [(begin, begin + length) for begin, length in gaps]
     closing = [Event(0, "memory.compared")]
-    merged = Merged(few, [InOrder(source.__iter__, disorder(one.order[0] for one in source)) for source in many], lost, frozenset({"rank.1"}), closing)
+    sources = [PlacedEvents(few), *(InOrder(source.__iter__, disorder(one.order[0] for one in source)) for source in many)]
+    merged = Merged(sources, [Gaps(lost[:1]), Gaps(lost[1:])], frozenset({"rank.1"}), closing)
     everything = sorted([one for source in [few, *many] for one in source], key=place_of)
     kept = [one for one in everything if one.event.name == "rank.1" or not any(begin <= one.order[0] < end for begin, end in lost)]
     expected = [one.event._replace(time=one.order[0] - kept[0].order[0]) for one in kept]

@@ -10,6 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+
+from make_record import Contents, write_record
+
 CLI = [sys.executable, "-m", "balloonproof.checker"]
 MEASURED = """
 import re, sys
@@ -79,19 +83,45 @@ def logs_of_both_sides(rounds: int, pages: int = 256) -> tuple[str, str, str]:
     return "".join(source), "".join(destination), "".join(headers)
 
 
-def test_memory_does_not_grow_with_the_length_of_logs_of_qemu_and_of_page_headers(tmp_path: Path) -> None:
-    hold_little = """
-from balloonproof.checker.read import record, rows
+HOLD_LITTLE = """
+from balloonproof.checker.read import event_batches, record, rows, sources, spool
 record.HELD = rows.BLOCK = 1 << 12
+spool.BLOCK = 1 << 8
+event_batches._EVENTS = 1 << 10
+sources.LONG = event_batches.LONG = 1  # numba itself takes memory, so it is loaded for short logs too
 """
+
+
+def test_memory_does_not_grow_with_the_length_of_logs_of_qemu_and_of_page_headers(tmp_path: Path) -> None:
     (tmp_path / "src.cmdline").write_text("qemu-system-x86_64 -m 1M\n")  # no hints, so that sets of possible states are small
     found = []
-    for rounds in (80, 80, 380):
+    for rounds in (380, 80, 380):  # the first may have to compile
         for name, text in zip(("src", "dst", "probes"), logs_of_both_sides(rounds), strict=True):
             (tmp_path / name).write_text(text)
-        found.append(measured(str(tmp_path), before=hold_little))
+        found.append(measured(str(tmp_path), before=HOLD_LITTLE))
     _, (_, short, small), (_, long, large) = found
     assert long - short == 300 * (2 * 256 + 2)
+    assert large - small < LARGE // 8
+
+
+def test_memory_does_not_grow_with_the_length_of_any_log_of_a_record(tmp_path: Path) -> None:
+    """Syncs, sections, pauses, notifications, hints, commands, snapshots of bitmaps and queries, and all that the guest logs."""
+    each = {"hints": 4, "saves": 2, "sections": 6, "bitmaps": 3, "throttles": 4, "pauses": 4, "queries": 6}
+    found = []
+    for rounds in (800, 200, 800):  # the first may have to compile
+        write_record(tmp_path, Contents(rounds=rounds, **each))
+        found.append(measured(str(tmp_path), before=HOLD_LITTLE))
+    _, (first, short, small), (second, long, large) = found
+    assert first == second == "accept"
+    assert long - short > 600 * 10
+    assert large - small < LARGE // 8
+
+
+def test_memory_does_not_grow_with_the_number_of_command_ids() -> None:
+    found = [measured("-", text=hinting(rounds, 1).encode()) for rounds in (2000, 2000, 10_000)]
+    _, (first, short, small), (second, long, large) = found
+    assert (first, second) == ("accept", "accept")
+    assert long - short == 8_000 * 17
     assert large - small < LARGE // 8
 
 

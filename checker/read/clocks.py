@@ -7,15 +7,17 @@ is its error.  If the two bounds contradict each other, the clocks also drift, a
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import NamedTuple
 
-from .probes import ProbeLog, headers_of
+from .events import Loss
+from .probes import Probe, ProbeLog, headers_of
 from .qemu import FLAG_PAGE, PAGE_BITS, QemuLog
 from .qmp import QmpLog
-from .sends import align, is_page_header
+from .sends import align, aligned, is_page_header
+from .spool import Spool
 
 _RESOLUTION = 1_000
 """Nanoseconds: times in text are cut to the microsecond."""
@@ -46,28 +48,40 @@ def probes_to_log(probes: ProbeLog, log: QemuLog) -> Alignment | None:
     between the notifications before and after it.
     """
     lowest, highest = _bounds_by_pages(probes, log)
-    for low, high in _bounds_by_syncs(probes, log):
-        lowest.append(low)
-        highest.append(high)
+    by_syncs = _bounds_by_syncs(probes, log)
+    if by_syncs is not None:
+        lowest.append(by_syncs[0])
+        highest.append(by_syncs[1])
     return _between(lowest, highest)
 
 
 def qmp_to_log(qmp: QmpLog, log: QemuLog) -> Alignment | None:
     """The clock of QMP's events against that of the source's log: a new state is logged, then announced."""
-    states = [(step.fields["state"], step.time) for step in log.steps if step.kind == "migrate_set_state"]
-    events = [(str(e.data.get("status")), e.time) for e in qmp.events if e.name == "MIGRATION" and e.time]
-    pairs = _paired([name for name, _ in states], [name for name, _ in events])
-    lowest = [states[i][1] - events[j][1] for i, j in pairs]
-    return _between([max(lowest)], [min(lowest) + _STAMP_DELAY]) if lowest else None
+    states = ((step.fields["state"], step.time) for step in log.steps if step.kind == "migrate_set_state")
+    events = ((str(e.data.get("status")), e.time) for e in qmp.events if e.name == "MIGRATION" and e.time)
+    most = least = None
+    for state, event in aligned(states, events, lambda state: state[0], lambda event: event[0]):
+        if state is not None and event is not None:
+            shift = state[1] - event[1]
+            most, least = (shift, shift) if most is None or least is None else (max(most, shift), min(least, shift))
+    return _between([most], [least + _STAMP_DELAY]) if most is not None and least is not None else None
 
 
 def shifted(probes: ProbeLog, shift: int) -> ProbeLog:
     """The same probes by the other clock."""
+
+    def moved(kept: Spool[Probe]) -> Spool[Probe]:
+        return Spool(Probe, (probe._replace(time=probe.time + shift) for probe in kept), kept.weight)
+
     return replace(
         probes,
-        probes=[probe._replace(time=probe.time + shift) for probe in probes.probes],
+        probes=moved(probes.probes),
+        notifications=moved(probes.notifications),
+        snapshots=moved(probes.snapshots),
         headers=headers_of(header._replace(time=header.time + shift) for header in probes.headers),
-        lost=[loss._replace(begin=loss.begin + shift, end=loss.end + shift) for loss in probes.lost],
+        lost=Spool(Loss, (loss._replace(begin=loss.begin + shift, end=loss.end + shift) for loss in probes.lost)),
+        first=None if probes.first is None else probes.first + shift,
+        last=None if probes.last is None else probes.last + shift,
     )
 
 
@@ -83,7 +97,8 @@ def _between(lowest: Sequence[int], highest: Sequence[int]) -> Alignment | None:
 def _bounds_by_pages(probes: ProbeLog, log: QemuLog) -> tuple[list[int], list[int]]:
     headers = list(islice((header for header in probes.headers if is_page_header(header.value) and header.value & FLAG_PAGE), _PAIRS))
     saves = log.saves[:_PAIRS]
-    pairs = _paired([save.offset >> PAGE_BITS for save in saves], [header.value >> PAGE_BITS for header in headers])
+    offsets, values = (save.offset >> PAGE_BITS for save in saves), (header.value >> PAGE_BITS for header in headers)
+    pairs = [(i, j) for i, j in align(offsets, values) if i is not None and j is not None]
     if len(pairs) * 2 < min(len(headers), len(saves)):  # these are not the pages of the same migration
         return [], []
     lowest = [saves[i].time - headers[j].time for i, j in pairs]
@@ -91,22 +106,22 @@ def _bounds_by_pages(probes: ProbeLog, log: QemuLog) -> tuple[list[int], list[in
     return lowest, highest
 
 
-def _bounds_by_syncs(probes: ProbeLog, log: QemuLog) -> list[tuple[int, int]]:
-    """What each sync says: its beginning comes after the notification before it, its end before the one after it."""
-    starts = [step.time for step in log.steps if step.kind == "migration_bitmap_sync_start"]
-    ends = [step.time for step in log.steps if step.kind == "migration_bitmap_sync_end"]
-    before, after = _notifications(probes, "1"), _notifications(probes, "2")
-    if not len(starts) == len(ends) == len(before) == len(after):
-        return []
-    return [(end - late, start - early) for start, end, early, late in zip(starts, ends, before, after, strict=True)]
+def _bounds_by_syncs(probes: ProbeLog, log: QemuLog) -> tuple[int, int] | None:
+    """What all syncs say: the beginning of each comes after the notification before it, its end before the one after it."""
+    lists = {number: {probe.fields["list"] for probe in probes.notifications if probe.fields["reason"] == number} for number in ("1", "2")}
+    common = lists["1"] & lists["2"]  # the one list that knows both kinds around a sync
 
+    def logged(kind: str) -> Iterator[int]:
+        return (step.time for step in log.steps if step.kind == kind)
 
-def _notifications(probes: ProbeLog, reason: str) -> list[int]:
-    """The times of one kind of notification, of the one list that knows both kinds around a sync."""
-    lists = [{p.fields["list"] for p in probes.probes if p.kind == "precopy" and p.fields["reason"] == number} for number in ("1", "2")]
-    common = lists[0] & lists[1]
-    return [p.time for p in probes.probes if p.kind == "precopy" and p.fields["reason"] == reason and p.fields["list"] in common]
+    def notified(reason: str) -> Iterator[int]:
+        return (probe.time for probe in probes.notifications if probe.fields["reason"] == reason and probe.fields["list"] in common)
 
-
-def _paired(first: Sequence[Hashable], second: Sequence[Hashable]) -> list[tuple[int, int]]:
-    return [(i, j) for i, j in align(first, second) if i is not None and j is not None]
+    found: tuple[int, int] | None = None
+    moments = (logged("migration_bitmap_sync_start"), logged("migration_bitmap_sync_end"), notified("1"), notified("2"))
+    for start, end, early, late in zip_longest(*moments):
+        if start is None or end is None or early is None or late is None:  # not as many of one as of another
+            return None
+        low, high = end - late, start - early
+        found = (low, high) if found is None else (max(found[0], low), min(found[1], high))
+    return found

@@ -105,7 +105,7 @@ def _pages(placed: Placed | None, known: Known) -> int:
 
 def _placed(numbered: Numbered, path: str, known: Known) -> Iterator[tuple[str, Placed | None]]:
     """What each line that says something is, and the event in it from the first migration on, if there is one; nothing at a pause."""
-    collector, steps = Collector(QemuLog(path)), MigrationSteps(path, known.kinds, {})
+    collector, steps = Collector(QemuLog(path)), MigrationSteps(path, known.kinds)
     sends = sent = 0
     for one in numbered:
         if one == PAUSE:

@@ -17,11 +17,13 @@ def management_events(qmp: QmpLog, source: QemuLog | None, shift: int) -> HostEv
     A sync is announced (MIGRATION_PASS) only with the migration capability ``events``.
     """
     result = HostEvents()
-    shown = {step.kind for step in source.steps} if source is not None else set()
+    shown = source.kinds if source is not None else set()
     states, runs = "migrate_set_state" not in shown, not shown & _RUN_KINDS
     syncs = "migration_bitmap_sync_end" not in shown and qmp.capabilities.get("events", False)
-    stops = [command for command in qmp.commands if command.name == "stop"]
+    stops = (command for command in qmp.commands if command.name == "stop")
+    stop = next(stops, None)
     migrating = False
+    found: set[str] = set()
     for event in qmp.events:
         name, arguments = "", {}
         status = str(event.data.get("status"))
@@ -31,19 +33,21 @@ def management_events(qmp: QmpLog, source: QemuLog | None, shift: int) -> HostEv
         elif event.name == "RESUME" and runs:
             name = "management.resume"
         elif event.name == "STOP" and runs:
-            asked = [command for command in stops if command.time <= event.time]
+            asked = stop is not None and stop.time <= event.time
             name = "management.pause" if asked or not migrating else "migration.stop-vm"
-            stops = stops[len(asked) :]
+            while stop is not None and stop.time <= event.time:
+                stop = next(stops, None)
         elif event.name == "MIGRATION_PASS" and syncs:
             name, arguments = "migration.sync-end", {"round": _pass(event)}
         if name and event.time:
             place = (event.time + shift, LOG_RANK, float(event.line))
             result.placed.append(Placed(place, Event(0, name, (), arguments, NO_FLAGS, Source(qmp.path, event.line))))
-    if states and any(placed.event.name == "migration.start" for placed in result.placed):
+            found.add(name)
+    if states and "migration.start" in found:
         result.observed.update(MIGRATION_STATES.values())
     if runs and result.placed:
         result.observed.update({"migration.stop-vm", "management.pause", "management.resume"})
-    if any(placed.event.name == "migration.sync-end" for placed in result.placed):
+    if "migration.sync-end" in found:
         result.observed.add("migration.sync-end")
     if result.placed:
         result.notes.append(f"{qmp.path}: {len(result.placed)} events stand in for lines that the source's log does not have")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from math import inf
+from typing import Any, NamedTuple, TypeVar
 
-from .events import Event
+from .events import Event, Pages, Source
+from .spool import Sorted
+
+T = TypeVar("T")
 
 
 class Placed(NamedTuple):
@@ -32,27 +36,56 @@ def disorder(times: Iterable[int]) -> int:
     return most
 
 
+def in_order(items: Iterable[T], slack: int, key: Callable[[T], Any], time: Callable[[T], int]) -> Iterator[T]:
+    """These items sorted by a key that begins with their time; no more is held than what is made within `slack`, see :func:`disorder`."""
+    if not slack:
+        yield from items
+        return
+    waiting: list[tuple[Any, int, T]] = []
+    latest = 0
+    for number, item in enumerate(items):
+        heapq.heappush(waiting, (key(item), number, item))
+        latest = max(latest, time(item))
+        while time(waiting[0][2]) < latest - slack:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
+
+
 @dataclass(frozen=True)
 class InOrder:
-    """What `make` makes, sorted; it can be iterated over again.  No more is held than what is made within `slack`, see :func:`disorder`."""
+    """What `make` makes, sorted; it can be iterated over again."""
 
     make: Callable[[], Iterator[Placed]]
     slack: int = 0
-    """Nanoseconds."""
+    """Nanoseconds, see :func:`in_order`."""
 
     def __iter__(self) -> Iterator[Placed]:
-        if not self.slack:
-            yield from self.make()
-            return
-        waiting: list[tuple[tuple[int, int, float], int, Placed]] = []
-        latest = 0
-        for number, placed in enumerate(self.make()):
-            heapq.heappush(waiting, (placed.order, number, placed))
-            latest = max(latest, placed.order[0])
-            while waiting[0][0][0] < latest - self.slack:
-                yield heapq.heappop(waiting)[2]
-        while waiting:
-            yield heapq.heappop(waiting)[2]
+        return in_order(self.make(), self.slack, place_of, lambda placed: placed.order[0])
+
+
+def _placed(
+    time: int, rank: int, number: float, moment: int, name: str, pages: Pages, arguments: Mapping[str, str | int], flags: frozenset[str], path: str, line: int
+) -> Placed:
+    return Placed((time, rank, number), Event(moment, name, pages, arguments, flags, Source(path, line)))
+
+
+class PlacedEvents(Sorted[Placed]):
+    """Events in the order of their places, however many and in whichever order they are added."""
+
+    def __init__(self, events: Iterable[Placed] = ()) -> None:
+        super().__init__(_placed, 3, events)
+
+    def append(self, placed: Placed) -> None:
+        order, event = placed
+        self._add((*order, *event[:5], *event.source), 1 + len(event.pages))
+
+
+class Gaps(Sorted[tuple[int, int]]):
+    """Stretches of time (begin, end) of which nothing can be relied upon, as a source lost events in them."""
+
+    def __init__(self, gaps: Iterable[tuple[int, int]] = ()) -> None:
+        super().__init__(lambda *gap: gap, 2, gaps)
 
 
 @dataclass(frozen=True)
@@ -62,27 +95,30 @@ class Merged:
     In the `gaps` a source lost events: nothing is kept of these times but what is `said_always`.  `closing` come last, at the time of the last event.
     """
 
-    held: Sequence[Placed]
-    """Few events, sorted."""
-    many: Sequence[Iterable[Placed]]
-    """Sources of many events, each sorted."""
-    gaps: Sequence[tuple[int, int]] = ()
+    sources: Sequence[Iterable[Placed]]
+    """Each sorted."""
+    gaps: Sequence[Gaps] = ()
     said_always: frozenset[str] = frozenset()
     closing: Sequence[Event] = ()
 
-    def placed(self) -> Iterator[Placed]:
-        """All events with their places, also those in gaps."""
-        return heapq.merge(self.held, *self.many, key=place_of)
+    def told(self) -> Iterator[tuple[Placed, bool]]:
+        """All events with their places, also those in gaps; and whether they are kept."""
+        gaps = heapq.merge(*self.gaps)
+        gap, lost_until = next(gaps, None), -inf
+        for placed in heapq.merge(*self.sources, key=place_of):
+            time = placed.order[0]
+            while gap is not None and gap[0] <= time:
+                lost_until = max(lost_until, gap[1])
+                gap = next(gaps, None)
+            yield placed, time >= lost_until or placed.event.name in self.said_always
 
-    def is_known(self, placed: Placed) -> bool:
-        """Is it kept?"""
-        return placed.event.name in self.said_always or not any(begin <= placed.order[0] < end for begin, end in self.gaps)
+    def kept(self) -> Iterator[Placed]:
+        """The events that are kept."""
+        return (placed for placed, is_kept in self.told() if is_kept)
 
     def __iter__(self) -> Iterator[Event]:
         origin, time = None, 0
-        for placed in self.placed():
-            if self.gaps and not self.is_known(placed):
-                continue
+        for placed in self.kept():
             origin = placed.order[0] if origin is None else origin
             time = placed.order[0] - origin
             yield Event(time, *placed.event[1:])

@@ -10,10 +10,14 @@ from ...grammar import line_parser
 from .events import Loss
 from .rows import Rows
 from .sources import lines
+from .spool import Spool
 
 HINT_ORDER = "10"
 """Of the blocks that the guest's balloon driver hints: 2 ** 10 pages."""
 GUEST_KINDS = frozenset({"add_out", "add_in", "fph_run", "fph_return", "fph_return_ret", "bal_changed", "mm_page_alloc", "mm_page_free"})
+_MIGRATION_THREADS = ("mig/src", "live_mig")
+_SNAPSHOT_WEIGHT = 16
+"""A quarter of a bitmap takes the memory of so many other probes."""
 _GUEST_QUEUE = '"free_page_vq"'
 
 
@@ -39,15 +43,23 @@ class Header(NamedTuple):
 
 @dataclass
 class ProbeLog:
-    """The probes of one file, in its order; words put on streams apart, as there are many."""
+    """The probes of one file, by what they are about, each in its order."""
 
     path: str
-    probes: list[Probe] = field(default_factory=list)
-    """Few: of hints, commands and syncs."""
+    probes: Spool[Probe] = field(default_factory=lambda: Spool(Probe))
+    """Of hints and commands, and all of the guest."""
+    notifications: Spool[Probe] = field(default_factory=lambda: Spool(Probe))
+    snapshots: Spool[Probe] = field(default_factory=lambda: Spool(Probe, weight=_SNAPSHOT_WEIGHT))
+    """Quarters of the migration bitmap."""
     headers: Rows[Header] = field(default_factory=lambda: headers_of(()))
     other: int = 0
-    lost: list[Loss] = field(default_factory=list)
+    lost: Spool[Loss] = field(default_factory=lambda: Spool(Loss))
     """Overruns of a CPU's ring buffer, each between two lines of that CPU."""
+    migrating: set[str] = field(default_factory=set)
+    """The threads that are called as QEMU calls those that migrate."""
+    first: int | None = None
+    last: int | None = None
+    """The times of the first and the last probe that is no word put on a stream."""
     ticks: bool = False
     """Whether times are ticks, not nanoseconds."""
     is_guest: bool = False
@@ -61,7 +73,7 @@ def headers_of(headers: Iterable[Header]) -> Rows[Header]:
 def read_probes(path: str) -> ProbeLog:
     """Reads one ftrace file. Raises :class:`TraceSyntaxError` at a malformed line."""
     log = ProbeLog(path)
-    add_header, add_probe = log.headers.append, log.probes.append
+    add_header = log.headers.append
     time = 0
     last_of_cpu: dict[int, int] = {}
     losing: dict[int, tuple[int, int, int]] = {}
@@ -89,11 +101,24 @@ def read_probes(path: str) -> ProbeLog:
         if kind == "put_be64":
             add_header(Header(time, number, fields["tid"], int(fields["value"], 16)))
         elif fields.get("vq") in (None, _GUEST_QUEUE) and kind != "mm_page_free" and fields.get("order") in (None, HINT_ORDER):
-            add_probe(Probe(time, number, fields["tid"], fields["comm"].strip(), kind, fields))
+            _add(log, Probe(time, number, fields["tid"], fields["comm"].strip(), kind, fields))
         else:
             log.other += 1
-    log.lost += [Loss(begin, time, line, count) for begin, line, count in losing.values()]
+    for begin, line, count in losing.values():
+        log.lost.append(Loss(begin, time, line, count))
     return log
+
+
+def _add(log: ProbeLog, probe: Probe) -> None:
+    log.first, log.last = probe.time if log.first is None else log.first, probe.time
+    if probe.comm.startswith(_MIGRATION_THREADS):
+        log.migrating.add(probe.thread)
+    if probe.kind == "precopy":
+        log.notifications.append(probe)
+    elif probe.kind.startswith("bmap"):
+        log.snapshots.append(probe)
+    else:
+        log.probes.append(probe)
 
 
 def words(fields: Mapping[str, str]) -> list[int]:

@@ -13,6 +13,7 @@ from .. import jit
 from .events import Loss
 from .rows import Rows
 from .sources import blocks, is_long, lines
+from .spool import Spool
 
 PAGE_BITS = 12
 # RAM_SAVE_FLAG_* of QEMU's migration/ram.c
@@ -88,21 +89,30 @@ class Section(NamedTuple):
     end: int
 
 
+def sections_of(sections: Iterable[Section]) -> Rows[Section]:
+    """These sections, which may be many."""
+    return Rows.of(Section, "qqq", sections)
+
+
 @dataclass
 class QemuLog:
     """What one log tells, each list in the order of the log."""
 
     path: str
-    steps: list[Step] = field(default_factory=list)
+    steps: Spool[Step] = field(default_factory=lambda: Spool(Step))
+    kinds: set[str] = field(default_factory=set)
+    """Those of the steps."""
+    threads_that_sync: set[str] = field(default_factory=set)
+    """The ids of the migration threads."""
     dirty: Rows[Dirty] = field(default_factory=lambda: Rows(Dirty, "qqQ"))
     saves: Rows[Save] = field(default_factory=lambda: Rows(Save, "qqnQ"))
     loads: Rows[Load] = field(default_factory=no_loads)
-    sections: list[Section] = field(default_factory=list)
+    sections: Rows[Section] = field(default_factory=lambda: sections_of(()))
     load_sections: int = 0
     postcopy_loads: int = 0
     other: int = 0
     """Lines of events that are of no interest here."""
-    lost: list[Loss] = field(default_factory=list)
+    lost: Spool[Loss] = field(default_factory=lambda: Spool(Loss))
     """Where events were dropped as the trace's buffer was full."""
     first: int = 0
     last: int = 0
@@ -110,14 +120,10 @@ class QemuLog:
     @property
     def is_source(self) -> bool:
         """Whether this is the log of the side that sends (or of a guest that was never received)."""
-        if self.saves or any(step.kind == "migration_bitmap_sync_start" for step in self.steps):
+        if self.saves or "migration_bitmap_sync_start" in self.kinds:
             return True
         receives = self.load_sections or self.loads or self.postcopy_loads
         return not receives and not any("inmigrate" in step.fields.values() for step in self.steps)
-
-    def threads_that_sync(self) -> set[str]:
-        """The ids of the migration threads."""
-        return {s.thread for s in self.steps if s.kind == "migration_bitmap_sync_start" and s.thread is not None}
 
 
 def read_qemu_log(path: str) -> QemuLog:
@@ -177,24 +183,35 @@ class Collector:
         elif kind in _STEPS:
             previous = self.last_of_thread.get(thread, (time, number)) if thread is not None else (time, number)
             log.steps.append(Step(time, number, thread, kind, fields, previous))
+            log.kinds.add(kind)
+            if kind == "migration_bitmap_sync_start" and thread is not None:
+                log.threads_that_sync.add(thread)
         elif kind == "ram_load_start":
             log.load_sections += 1
         elif kind == "savevm_section_start":
             self._open_section = (time, number) if fields["section"] == "ram" else None
         elif kind == "savevm_section_end" and self._open_section is not None:
-            log.sections.append(Section(*self._open_section, time))
-            self._open_section = None
+            self._add_section(time)
         elif kind == "ram_load_postcopy_loop":
             log.postcopy_loads += bool(int(fields["flags"], 16) & PAGE_FLAGS)
         else:
             log.other += 1
         self.last_of_thread[thread] = (time, number)
 
+    def _add_section(self, end: int) -> None:
+        assert self._open_section is not None
+        section = Section(*self._open_section, end)
+        self._open_section = None
+        try:
+            self.log.sections.append(section)
+        except OverflowError:
+            raise TraceInputError(self.log.path, f"line {section.line}: a number of more than 64 bits") from None
+
     def finish(self) -> QemuLog:
-        """The events have ended."""
+        """The events have ended.  TraceInputError as :meth:`add`."""
         self.log.last = self.time
         if self._open_section is not None:
-            self.log.sections.append(Section(*self._open_section, self.time))
+            self._add_section(self.time)
         return self.log
 
 

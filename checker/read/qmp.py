@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ...grammar import TraceSyntaxError, line_parser
 from .sources import lines
+from .spool import Spool
 
 Version = tuple[int, int, int]
 
@@ -36,13 +37,10 @@ class QmpLog:
     version: Version | None = None
     capabilities: dict[str, bool] = field(default_factory=dict)
     """Migration capabilities as they were last set; what was never set is not named."""
-    commands: list[Message] = field(default_factory=list)
-    events: list[Message] = field(default_factory=list)
-
-    @property
-    def is_source(self) -> bool:
-        """Whether the session is with the side that sends."""
-        return not any(command.name == "migrate-incoming" for command in self.commands)
+    commands: Spool[Message] = field(default_factory=lambda: Spool(Message))
+    events: Spool[Message] = field(default_factory=lambda: Spool(Message))
+    is_source: bool = True
+    """Whether the session is with the side that sends."""
 
 
 def read_qmp_log(path: str) -> QmpLog:
@@ -58,6 +56,7 @@ def read_qmp_log(path: str) -> QmpLog:
         elif "execute" in message:
             command = Message(time, number, str(message["execute"]), _object(message.get("arguments")))
             log.commands.append(command)
+            log.is_source = log.is_source and command.name != "migrate-incoming"
             if command.name == "migrate-set-capabilities":
                 log.capabilities |= _capabilities(command)
     return log

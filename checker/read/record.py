@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -23,10 +23,11 @@ from .events import NO_ARGUMENTS, Event, Header, Source, Trace, merge_ranges
 from .files import record_files
 from .guest import guest_events
 from .guest_addresses import GuestAddresses, guest_addresses
-from .host import SEND_RANK, HostEvents, dirty_events, last_headers, log_events, probe_events
+from .host import SEND_RANK, HostEvents, dirty_events, last_headers, log_events
+from .host_probes import probe_events
 from .inference import infer, memory_pages
 from .management import management_events
-from .ordering import InOrder, Merged, Placed, place_of
+from .ordering import InOrder, Merged, Placed
 from .probes import ProbeLog, read_probes
 from .qemu import PAGE_BITS, QemuLog, read_qemu_log
 from .qmp import QmpLog, read_qmp_log
@@ -125,7 +126,7 @@ def _build(record: _Record) -> Trace:
     parts = [_send_events(sends, pages)]
     threads: set[str] = set()
     if source is not None:
-        threads = source.threads_that_sync()
+        threads = source.threads_that_sync
         headers = last_headers(source, record.probes)
         parts += [log_events(source, headers), dirty_events(source, pages, windows[0][0])]
     if record.qmp is not None:
@@ -133,8 +134,8 @@ def _build(record: _Record) -> Trace:
     parts += [probe_events(probes, threads, pages, addresses) for probes in record.probes]
     moved = [probe_events(probes, threads, pages, addresses) for probes in fitted]
     parts += moved
-    for guest in record.guests:
-        parts.append(guest_events(guest, [placed for part in parts for placed in part.placed], addresses))
+    of_host = Merged([part.placed for part in parts])
+    parts += [guest_events(guest, of_host.kept, addresses) for guest in record.guests]
     trace = _assemble(record, parts, pages, addresses)
     trace.estimated = tuple(sorted(set().union(*(part.observed for part in moved))))
     return trace
@@ -171,29 +172,31 @@ def _from_qmp(qmp: QmpLog, source: QemuLog | None, notes: list[str]) -> HostEven
     if source is None:
         return management_events(qmp, source, 0)
     alignment = qmp_to_log(qmp, source)
-    times = [event.time for event in qmp.events if event.time]
-    if alignment is None and times and not (times[0] <= source.last and source.first <= times[-1]):
+    first = last = 0
+    for event in qmp.events:
+        first, last = first or event.time, event.time or last
+    if alignment is None and first and not (first <= source.last and source.first <= last):
         notes.append(f"{qmp.path}: its clock is not that of {source.path}, so its events are not used")
         return HostEvents()
     if alignment is None or alignment.is_same_clock:
         return management_events(qmp, source, 0)
     found = management_events(qmp, source, alignment.shift)
-    if found.placed:
+    if len(found.placed):
         notes.append(f"{qmp.path}: {_shift_note(alignment, source.path)}")
     return found
 
 
 def _assemble(record: _Record, parts: list[HostEvents], pages: int, addresses: GuestAddresses) -> Trace:
     notes = record.notes
-    gaps = [gap for part in parts for gap in part.gaps]
-    held = sorted((one for part in parts for one in part.placed), key=place_of)
-    merged = Merged(held, [pages for part in parts for pages in part.pages], gaps, _SAID_ALWAYS)
-    left_out = sum(not merged.is_known(one) for one in merged.placed()) if gaps else 0
+    gaps = [part.gaps for part in parts if len(part.gaps)]
+    placed = [part.placed for part in parts]
+    merged = Merged([*placed, *(pages for part in parts for pages in part.pages)], gaps, _SAID_ALWAYS)
+    left_out = sum(not is_kept for _, is_kept in merged.told()) if gaps else 0
     if left_out:
         notes.append(f"{left_out} events left out, as others of the same time were lost")
-    pages = _widened(record, [one.event for one in held if merged.is_known(one)], pages)
+    pages = _widened(record, (one.event for one in Merged(placed, gaps, _SAID_ALWAYS).kept()), pages)
     observed = set().union(*(part.observed for part in parts))
-    steps = {step.kind for step in record.source.steps} if record.source is not None else set()
+    steps = record.source.kinds if record.source is not None else set()
     inferred = infer(record.command, record.qmp, observed, steps)
     closing: list[Event] = []
     for path in record.comparisons:
@@ -223,7 +226,7 @@ def _compared(record: _Record, path: str, pages: int, addresses: GuestAddresses)
     return [event for event in found if event.pages]
 
 
-def _widened(record: _Record, events: Sequence[Event], pages: int, declared: bool = False) -> int:
+def _widened(record: _Record, events: Iterable[Event], pages: int, declared: bool = False) -> int:
     """How many pages the guest has, given that these events name some: no more than its command line says."""
     declared = declared or _declared_pages(record) is not None
     for event in events:
@@ -270,7 +273,7 @@ def _send_events(found: list[Sends], pages: int) -> HostEvents:
 
 
 def _overlaps(probes: ProbeLog, source: QemuLog) -> bool:
-    times = [p.time for p in probes.probes[:1] + probes.probes[-1:]] + [h.time for h in probes.headers[:1]]
+    times = [time for time in (probes.first, probes.last) if time is not None] + [header.time for header in probes.headers[:1]]
     return not times or (min(times) <= source.last and max(times) >= source.first)
 
 
@@ -286,8 +289,9 @@ def _guest_pages(record: _Record, found: list[Sends]) -> int:
     said = _declared_pages(record)
     if said is not None:
         return said
-    words = [len(probe.fields[f"words{i}"].split(",")) for log in record.probes for probe in log.probes[:100] if probe.kind == "bmap0" for i in range(4)]
+    quarter = next((probe for log in record.probes for probe in log.snapshots if probe.kind == "bmap0"), None)
+    words = sum(len(quarter.fields[f"words{number}"].split(",")) for number in range(4)) if quarter is not None else 0
     top = max((send.page + 1 for attempt in found for send in attempt.sends if send.block == RAM), default=1)
-    pages = max(sum(words[:4]) * 4 * 64, 1 << (top - 1).bit_length())
+    pages = max(words * 4 * 64, 1 << (top - 1).bit_length())
     record.notes.append(f"no command line of the source: {pages} pages of guest memory are assumed, or as many as events name")
     return pages

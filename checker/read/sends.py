@@ -7,16 +7,16 @@ time: of every page header where the words put on the stream were probed, else o
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from operator import itemgetter
 from typing import Generic, NamedTuple, TypeVar
 
 from .events import NO_FLAGS
 from .probes import Header, ProbeLog, headers_of
-from .qemu import FLAG_CONTINUE, FLAG_PAGE, FLAG_ZERO, PAGE_BITS, PAGE_FLAGS, Load, QemuLog, Save, Section
+from .qemu import FLAG_CONTINUE, FLAG_PAGE, FLAG_ZERO, PAGE_BITS, PAGE_FLAGS, Load, QemuLog, Save, Section, sections_of
 from .rows import Rows
 
 A = TypeVar("A")
@@ -140,7 +140,7 @@ def _resynchronise(first: _Ahead[A], second: _Ahead[B]) -> tuple[int, int] | Non
 def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes: Sequence[ProbeLog], window: tuple[int, int]) -> Sends:
     """The sends between two times (nanoseconds since the epoch) of the source."""
     saves = _Saves(source, window)
-    sections = [s for s in source.sections if window[0] <= s.start < window[1]] if source else []
+    sections = sections_of(s for s in (source.sections if source else ()) if window[0] <= s.start < window[1])
     if destination is None:
         found = _from_source_only(source, saves)
     elif not destination.loads and saves.first is None:
@@ -191,23 +191,44 @@ def _from_source_only(source: QemuLog | None, saves: Iterable[Save]) -> Sends:
 
 
 def _page_headers(
-    source: QemuLog | None, probes: Sequence[ProbeLog], sections: list[Section], window: tuple[int, int]
+    source: QemuLog | None, probes: Sequence[ProbeLog], sections: Sequence[Section], window: tuple[int, int]
 ) -> tuple[ProbeLog | None, Sequence[Header]]:
     """Words put on the stream that look like page headers, by the migration thread, inside the sections of RAM."""
-    threads = source.threads_that_sync() if source else set()
-    starts = [section.start for section in sections]
+    threads = source.threads_that_sync if source else set()
+    inside = _Sections(sections)
 
     def is_one(header: Header) -> bool:
         if not is_page_header(header.value) or not window[0] <= header.time < window[1] or (threads and header.thread not in threads):
             return False
-        at = bisect_right(starts, header.time) - 1
-        return not sections or (at >= 0 and header.time <= sections[at].end)
+        return not sections or inside.contain(header.time)
 
     for log in probes:
         headers = headers_of(filter(is_one, log.headers))
         if headers:
             return log, headers
     return None, ()
+
+
+@dataclass
+class _Sections:
+    """Sections in the order of their beginnings, asked of one time after another; these follow each other closely."""
+
+    sections: Sequence[Section]
+    _at: int = -1
+    """The section that began last."""
+    _now: tuple[float, float, float] = (-inf, -inf, -inf)
+    """Its beginning and end, and the beginning of the next."""
+
+    def contain(self, time: int) -> bool:
+        """Is this moment in one of them?"""
+        while not self._now[0] <= time < self._now[2]:
+            self._move(self._at + 1 if time >= self._now[2] else self._at - 1)
+        return time <= self._now[1]
+
+    def _move(self, at: int) -> None:
+        self._at = at
+        start, end = (self.sections[at].start, self.sections[at].end) if at >= 0 else (-inf, -inf)
+        self._now = start, end, self.sections[at + 1].start if at + 1 < len(self.sections) else inf
 
 
 def _by_headers(log: ProbeLog, headers: Sequence[Header], destination: QemuLog) -> Sends:
@@ -239,7 +260,7 @@ def _by_headers(log: ProbeLog, headers: Sequence[Header], destination: QemuLog) 
     return result
 
 
-def _by_saves(path: str, saves: _Saves, sections: list[Section], destination: QemuLog) -> Sends:
+def _by_saves(path: str, saves: _Saves, sections: Sequence[Section], destination: QemuLog) -> Sends:
     loads = destination.loads
     # the first section that the destination loads describes the blocks: the source does not log it
     setup = 1 if loads and loads[0].section > 0 else 0
