@@ -1,9 +1,10 @@
 """Prints how much memory the check of a long record takes, by the kind of line that it is long in, and how much more of it a longer one takes.
 
-    python benchmarks/record_memory.py [LINES ...] [--kinds NAME ...] [--read-only]
+    python benchmarks/record_memory.py [LINES ...] [--kinds NAME ...] [--read-only] [--hold-little]
 
 LINES (100,000 and 400,000) are the lines of that kind. Memory is the largest size (VmHWM) of a process that checks the record, with a steady
-allocator (MALLOC_MMAP_THRESHOLD_=65536); "read only" reads it and goes through its events once.
+allocator (MALLOC_MMAP_THRESHOLD_=65536); "read only" reads it and goes through its events once.  Up to a limit events and rows are held whatever
+there is of them (262,144 events, some 150 MiB); with "hold little" the limits are a sixty-fourth, so that what grows beyond them shows with less.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from make_record import Contents, write_record
 
 CHECK = """
 import re, sys, time
+from balloonproof.checker.read import event_batches, record, rows
+if sys.argv[3:]:
+    record.HELD, rows.BLOCK, event_batches._EVENTS = record.HELD >> 6, rows.BLOCK >> 6, event_batches._EVENTS >> 4
 start = time.perf_counter()
 if sys.argv[1] == "check":
     from balloonproof.checker.checking import check_paths
@@ -50,10 +54,10 @@ KINDS: Mapping[str, tuple[str, Callable[[int], Contents]]] = {
 }
 
 
-def measured(mode: str, folder: Path) -> tuple[str, int, float, int]:
+def measured(mode: str, folder: Path, *options: str) -> tuple[str, int, float, int]:
     """What a process of its own says of a record: the verdict, the number of events, seconds, and KiB of memory at most."""
     steady = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
-    result = subprocess.run([sys.executable, "-c", CHECK, mode, str(folder)], capture_output=True, text=True, check=True, env=steady)
+    result = subprocess.run([sys.executable, "-c", CHECK, mode, str(folder), *options], capture_output=True, text=True, check=True, env=steady)
     said, events, seconds, size = result.stdout.split()
     return said, int(events), float(seconds), int(size)
 
@@ -63,6 +67,7 @@ def main() -> None:
     parser.add_argument("lines", nargs="*", type=int, default=[100_000, 400_000])
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--read-only", action="store_true")
+    parser.add_argument("--hold-little", action="store_true")
     given = parser.parse_args()
     mode = "read" if given.read_only else "check"
     for name in given.kinds:
@@ -72,7 +77,7 @@ def main() -> None:
         for lines in given.lines:
             with tempfile.TemporaryDirectory() as folder:
                 write_record(Path(folder), contents(lines))
-                said, events, seconds, size = measured(mode, Path(folder))
+                said, events, seconds, size = measured(mode, Path(folder), *(["hold little"] if given.hold_little else []))
             grown = f", {(size - before[1]) * 1024 / (lines - before[0]):,.0f} bytes a line more" if before else ""
             print(f"  {lines:>10,} lines: {said}, {events:,} events, {seconds:.1f} s, {size / 1024:,.0f} MiB at most{grown}", flush=True)
             before = lines, size

@@ -17,7 +17,7 @@ from balloonproof.checker import class_loops as classes
 from balloonproof.checker import follow_loops as loops
 from balloonproof.checker.automaton import IMPOSSIBLE
 from balloonproof.checker.monitor import CHECKPOINTS, PageMonitor, Places
-from balloonproof.checker.observe import FOLLOWED_UP_TO, Meaning
+from balloonproof.checker.observe import FOLLOWED_UP_TO, LOST_SOME, Meaning
 from balloonproof.checker.read.event_batches import EventBatch, EventKinds
 from balloonproof.checker.read.events import Event, Header
 from balloonproof.checker.read.scanner import Batch, Kinds
@@ -119,7 +119,7 @@ class ColumnMonitor(PageMonitor):
         plan[loops.FLAGS] = 0
         if self.is_hidden(example.name):
             return
-        if example.name in (FOLLOWED_UP_TO, "trace.dropped"):
+        if example.name in (FOLLOWED_UP_TO, LOST_SOME):
             plan[loops.FLAGS] = loops.ASKS
             return
         meaning = self.meaning_of(example)
@@ -174,7 +174,7 @@ class ColumnMonitor(PageMonitor):
         self.state[classes.ASKED] = 1
         if event.name == FOLLOWED_UP_TO:
             self.stopped = event
-        elif event.name == "trace.dropped":
+        elif event.name == LOST_SOME:
             self.judge(event)
             self.sets[self.roots[: int(self.state[classes.ROOTS])]] = self.automaton.everything()
             self._know_sets()

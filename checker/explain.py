@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from balloonproof.checker.monitor import PageMonitor
-from balloonproof.checker.observe import FOLLOWED_UP_TO, Meaning
+from balloonproof.checker.observe import FOLLOWED_UP_TO, LOST_SOME, Meaning
 from balloonproof.checker.read.events import Event
 from balloonproof.checker.verdict import Telling
 from balloonproof.model.compiled import Move
@@ -62,15 +62,22 @@ def events_by_page(monitor: PageMonitor, events: Iterable[Event], pages: Iterabl
 
 
 class PageView:
-    """One page's sights of a trace, up to `until` (an event of it; None: all of it)."""
+    """One page's sights of a trace, up to `until` (an event of it; None: all of it).
 
-    def __init__(self, monitor: PageMonitor, events: Sequence[Event], page: int, until: Event | None = None) -> None:
+    Where events were lost anything may have happened; without `heeds_losses`, nothing that the page would have seen.
+    """
+
+    def __init__(self, monitor: PageMonitor, events: Sequence[Event], page: int, until: Event | None = None, heeds_losses: bool = True) -> None:
         self.monitor, self.automaton, self.page = monitor, monitor.automaton, page
         self.sights: list[Sight] = []
         self.followed = 0  # how many of the sights `final` takes in: all, or all but `until`
+        self.since: int | None = None  # which of them is the first since events were lost: what came before does not tell how the page was then
         self.final = self.automaton.initial()
         in_sync = False
         for event in events:
+            if event.name == LOST_SOME and heeds_losses and not same(event, until):
+                self.final, self.since, self.followed = self.automaton.everything(), len(self.sights), len(self.sights)
+                continue
             seen = self._seen(event)
             for number, (meaning, role) in enumerate(seen, 1):
                 in_sync = in_sync or meaning.opens_sync
@@ -103,6 +110,10 @@ class PageView:
             if any(first <= self.page < first + count for first, count in sight.event.pages):
                 yield sight
 
+    def can_be(self, bad: Term) -> bool:
+        """May `bad` hold after what the page has seen?"""
+        return len(self.automaton.holding(bad, self.automaton.sets[self.final])) > 0
+
     def run_to(self, bad: Term) -> list[ToldStep]:
         """A run of the model that explains the trace for this page and ends where `bad` holds."""
         return self._run_into(int(self.automaton.holding(bad, self.automaton.sets[self.final])[0]))
@@ -122,7 +133,7 @@ class PageView:
 
     def _run_into(self, target: int) -> list[ToldStep]:
         told: list[ToldStep] = []
-        for sight in reversed(self.sights[: self.followed]):
+        for sight in reversed(self.sights[self.since or 0 : self.followed]):
             image = self.automaton.image(self.automaton.sets[sight.before], sight.meaning, sight.role)
             hidden = self._unseen(image, target, sight.in_sync)
             if hidden:
@@ -130,7 +141,7 @@ class PageView:
             step = self._step_into(sight, target)
             told = [*([step] if step else []), *hidden, *told]
             target = step.before if step else target
-        start = self._unseen(self.automaton.initial_states(), target, in_sync=False)
+        start = [] if self.since is not None else self._unseen(self.automaton.initial_states(), target, in_sync=False)
         return [*start, *told]
 
     def _unseen(self, start: States, target: int, in_sync: bool) -> list[ToldStep]:

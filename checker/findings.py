@@ -57,7 +57,9 @@ def _explain(alternatives: Alternatives, seen: Mapping[int, Sequence[Event]], hi
         if weaker:
             evidence["history"] = [telling(step) for step in next(iter(weaker.values())).run_to_last()]
     elif item.property is not None:
-        run = view.run_to(automaton.violated[item.property])
+        bad = automaton.violated[item.property]
+        whole = PageView(monitor, seen[page], page, item.event, heeds_losses=False)
+        run = (whole if whole.can_be(bad) else view).run_to(bad)
         evidence["history"] = [telling(step) for step in run]
         evidence["lost_at"] = lost_at(run)
         if item.kind == "undecided":

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from balloonproof.checker.automaton import IMPOSSIBLE, Automaton
 from balloonproof.checker.known_systems import one_page_of
 from balloonproof.checker.neighbours import Neighbours
-from balloonproof.checker.observe import Meaning, Vocabulary
+from balloonproof.checker.observe import LOST_SOME, Meaning, Vocabulary
 from balloonproof.checker.read.events import Event, Header, Pages, merge_ranges
 from balloonproof.checker.transitions import transitions_of
 from balloonproof.model.language import Configuration
@@ -187,7 +187,7 @@ class Monitor(PageMonitor):
 
     def step(self, event: Event) -> None:
         """Follow one event; what is wrong is collected in `judgements`."""
-        if event.name == "trace.dropped":
+        if event.name == LOST_SOME:
             self.judge(event)
             self.state[:] = self.automaton.everything()
             return

@@ -36,6 +36,9 @@ KNOWN_FLAGS = frozenset({"honoured", "dropped", "zero", "partial", "unreceived",
 FOLLOWED_UP_TO = "migration.postcopy"
 """Where real logs are followed no further: they do not show what a page that arrives in post-copy is."""
 
+LOST_SOME = "trace.dropped"
+"""A source lost events: from here on any state is possible."""
+
 REQUIRED_ALWAYS = frozenset({"switch-over", "start-migration", "kexec", "suspend"})
 """Actions that are never assumed to have happened unseen: a trace is of the migrations, and of the guest's boots and suspends, that it shows."""
 
@@ -259,7 +262,7 @@ STATEMENTS: Mapping[str, Callable[[Event], Meaning]] = {
     "memory.compared": _compared,
     "migration.bitmap": _bitmap,
     "migration.sync-begin": lambda event: Meaning("migration.sync-begin", opens_sync=True),
-    "trace.dropped": lambda event: Meaning("trace.dropped"),
+    LOST_SOME: lambda event: Meaning(LOST_SOME),
 }
 
 DETAILED = frozenset({"host.hint", "host.command", "memory.differs", "migration.cleanup"})

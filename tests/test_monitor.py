@@ -9,11 +9,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from balloonproof.checker import check
 from balloonproof.checker.checking import check_trace
 from balloonproof.checker.hiding import hidden
 from balloonproof.checker.model_trace import all_events, trace_of
@@ -240,3 +242,25 @@ def test_a_page_that_was_lost_before_the_guest_went_on_at_the_destination_is_rej
     report = checked(trace, run)
     assert findings(report) == {(0, "violated", NO_PAGE_LOST.name)}
     assert [item.event and item.event.name for item in report.findings] == ["management.switch-over"]
+
+
+LOSSES = """\
+balloonproof trace 1
+guest pages=4 page-size=4096
+system free-page-bitmap
+observed guest.allocate guest.write device.write migration.start migration.send migration.cancel
+0 migration.start
+1 trace.dropped count=3
+{}2 migration.send pages=0x0
+3 migration.cancel
+"""
+
+
+@pytest.mark.parametrize("sent", ["", "1.5 migration.send pages=0x0\n"])
+def test_what_is_undecided_after_events_were_lost_is_told(tmp_path: Path, sent: str) -> None:
+    """Every write is observed, so only among what was lost can there be one: the story of the page begins there."""
+    path = tmp_path / "losses.trace"
+    path.write_text(LOSSES.format(sent))
+    report = check(path)
+    assert report.verdict == "inconclusive"
+    assert "management: cancel" in [step.text for step in report.findings[0].history]
