@@ -23,7 +23,7 @@ from balloonproof.model.explicit import Explicit
 from balloonproof.model.language import Property
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.state import Owner
-from balloonproof.model.systems import PRECOPY, SNAPSHOT, find_system
+from balloonproof.model.systems import POSTCOPY, PRECOPY, SNAPSHOT, find_system
 
 SCHEMA = Path(__file__).parent.parent / "checker" / "report" / "results.schema.json"
 
@@ -135,6 +135,21 @@ def test_a_condition_that_decides_only_in_another_system_is_not_idle_and_that_is
     assert all(isinstance(one, Item) and one.part for one in set(alone.idle) - set(beside.idle))  # actions, settings and guards are a system's own
     line = next(line for line in vacuity_lines([beside]) if shared in line)
     assert line.endswith(f"{shared} is all that forbids it: not seen here, but after {seen[shared].steps} steps, on one page, precopy mid-round-sync=yes")
+
+
+def test_a_line_that_actions_share_is_not_idle_if_it_decides_for_one_of_them_and_that_is_said() -> None:
+    shared = "implies(s.at_destination & page.holds_ring, page.received)"  # at the destination no hint is honoured, so it never decides there
+    settings = tuple(item.only(item.values[0]) for item in POSTCOPY.settings)
+    alone = replace(POSTCOPY, settings=settings, guards=tuple(item for item in POSTCOPY.guards if item.name == "no-hints-with-postcopy"))
+    result = vacuity(alone.configure(without=["no-hints-with-postcopy"]))
+    seen = {one.action: place for one, place in result.items.items() if one.part and one.part.text == shared}
+    for action in ("take-start", "take-stop"):
+        assert seen[action]
+        assert not seen[action].action
+    assert seen["accept-hint"]
+    assert seen["accept-hint"].action in ("take-start", "take-stop")
+    line = next(line for line in vacuity_lines([result]) if "accept-hint only if implies" in line)
+    assert line.endswith(f"(of {seen['accept-hint'].action}, which shares the line)")
 
 
 def test_it_is_a_mode_of_prove() -> None:

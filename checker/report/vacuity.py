@@ -29,7 +29,8 @@ def _question(one: Item | Change) -> str:
 
 def _place(found: Sighting) -> str:
     pages = "by one page among others" if found.pages is None else "on one page" if found.pages == 1 else f"on {found.pages} pages"
-    return f"after {found.steps} steps, {pages}, {found.configuration}"
+    shared = f" (of {found.action}, which shares the line)" if found.action else ""
+    return f"after {found.steps} steps, {pages}, {found.configuration}{shared}"
 
 
 def vacuity_json(results: Sequence[Vacuity]) -> dict[str, Any]:
@@ -50,4 +51,7 @@ def _result_json(result: Vacuity) -> dict[str, Any]:
 
 
 def _seen(found: Sighting | None) -> dict[str, Any] | None:
-    return None if found is None else {"configuration": found.configuration, "pages": found.pages, "steps": found.steps}
+    if found is None:
+        return None
+    shared = {"action": found.action} if found.action else {}
+    return {"configuration": found.configuration, "pages": found.pages, "steps": found.steps, **shared}

@@ -4,8 +4,9 @@ Four kinds of things can be idle.  An *action* that never happens.  A *condition
 the action fails too.  A *value* of a setting with which the system does what it does with every other value, and a *guard* without which it does what it
 does with it.
 
-Actions, settings and guards are a system's own list, so each must matter in that system.  A condition belongs to the model's text, which systems share: it is
-idle only if it decides in none that has the action, and where it decides elsewhere alone that is said.
+Actions, settings and guards are a system's own list, so each must matter in that system.  A condition belongs to the model's text, which systems share, and
+actions where it stands in what they call: it is idle only if it decides in no system and for no action that has it, and where it decides elsewhere alone
+that is said.
 
 What is sought is seen on one real page, with the real queue and counted ids: a state where the action can happen, one where nothing but the condition
 keeps it from happening, and a run that tells the system with the value or without the guard from the one that it is a change of (`telling`).  It is sought
@@ -73,11 +74,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Sighting:
-    """Where something was seen to matter: in which configuration, on how many pages (None: on one page among any number), after how many steps."""
+    """Where something was seen to matter: in which configuration, on how many pages (None: on one page among any number), after how many steps.
+
+    With `action`, it was of this action, which shares the line.
+    """
 
     configuration: str
     pages: int | None
     steps: int
+    action: str = ""
 
     @property
     def system(self) -> str:
@@ -125,8 +130,9 @@ class Vacuity:
 
     @property
     def elsewhere(self) -> Mapping[Item, Sighting]:
-        """Conditions that were seen to decide only in another system that shares them."""
-        return {item: found for item, found in self.items.items() if found and found.system != self.configuration.system.name}
+        """Conditions that were seen to decide only in another system that shares them, or only of another action."""
+        own = self.configuration.system.name
+        return {item: found for item, found in self.items.items() if found and (found.action or found.system != own)}
 
 
 def vacuity(configuration: Configuration, others: Iterable[System] = (), progress: Progress = silent) -> Vacuity:
@@ -179,14 +185,17 @@ class _Search:
         self.occurs: dict[Item, set[Context]] = defaultdict(set)
 
     def run(self) -> Vacuity:
-        """From what is cheap to see to what takes two pages or two changes."""
+        """From what is cheap to see to what takes two pages, two changes, or a larger system."""
         unchanged, singles = Context(self.base), [Context(self.base, (change,)) for change in self.changes]
         self._look(self._seen_alone, [unchanged])
         self._look(self._seen_alone, singles)
         self._look(self._told_alone, singles)
         self._look(self._beside, [unchanged])
+        larger = [other for other in self.others if len(other.actions) > len(self.base.system.actions)]
         for other in self.others:
-            self._look(self._seen_alone, self._shared(other))
+            if other not in larger:
+                self._look(self._seen_alone, self._shared(other))
+        self._share_lines()
         self._look(self._beside, singles)
         self._look(self._told_among_others, self._untold(singles))
         pairs = [Context(self.base, pair) for pair in permutations(self.changes, 2)]
@@ -194,6 +203,8 @@ class _Search:
         self._look(self._told_alone, self._untold(pairs))
         self._look(self._told_among_others, self._untold(pairs))
         self._look(self._seen_alone, [pair for pair in different if self._may_show(pair)])
+        for other in larger:
+            self._look(self._seen_alone, self._shared(other))
         return Vacuity(self.base, self.items, self.changes)
 
     def _look(self, search: Callable[[Context], Found], contexts: Sequence[Context]) -> None:
@@ -210,6 +221,13 @@ class _Search:
                 else:
                     self.items[one] = self.items.get(one) or sighting
                     self.occurs[one].add(contexts[index])
+
+    def _share_lines(self) -> None:
+        """A line in what several actions call has done its work where it decides for one of them."""
+        decides = {item.part: replace(found, action=found.action or item.action) for item, found in self.items.items() if item.part and found}
+        for item, found in self.items.items():
+            if item.part and found is None:
+                self.items[item] = decides.get(item.part)
 
     def _shared(self, other: System) -> list[Context]:
         """Another system, by itself and with each change, if it has actions with conditions that were seen to decide nowhere."""
