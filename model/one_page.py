@@ -11,7 +11,7 @@ is a step here is not taken on trust: `engines.premise` checks it by machine.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 
 from balloonproof.model.language import (
@@ -206,10 +206,11 @@ def declared_fields() -> dict[str, Field]:
 class OnePage:
     """The one-page system of a configuration: variables, initial states, steps, properties.
 
-    Variables that never change are replaced by their initial value.
+    Variables that never change are replaced by their initial value.  With `ends_at_violation` no step leads on from a state that violates a property.
     """
 
     configuration: Configuration
+    ends_at_violation: bool = field(default=False, kw_only=True)
 
     @cached_property
     def written_steps(self) -> list[Step]:
@@ -253,7 +254,10 @@ class OnePage:
         updates = self.normalised(step.updates)
         used = set(variables_of(updates.values()))
         inputs = {name: term for name, term in step.inputs.items() if term in used}
-        return Step(step.action, step.role, exists(set(step.inputs.values()) - used, step.guard), updates, inputs)
+        guard = exists(set(step.inputs.values()) - used, step.guard)
+        if self.ends_at_violation:
+            guard = conj(guard, self.sound)
+        return Step(step.action, step.role, guard, updates, inputs)
 
     def normalised(self, updates: Mapping[str, Term]) -> dict[str, Term]:
         """`updates` with every variable that does not matter in the next state set to its fixed value."""
@@ -314,6 +318,11 @@ class OnePage:
         """For each `always` property the bad states."""
         properties = self.configuration.system.properties
         return {item.name: negate(self.predicate(item)) for item in properties if item.kind == "always"}
+
+    @cached_property
+    def sound(self) -> Term:
+        """No property is violated."""
+        return conj(*map(negate, self.violated().values()))
 
     def witnessed(self) -> dict[str, Term]:
         """For each `sometimes` property the states that witness it."""

@@ -22,9 +22,9 @@ from balloonproof.model.actions import guest, management, paused_snapshot
 from balloonproof.model.engines.correspondence import corresponds, takes_same_steps
 from balloonproof.model.engines.equivalence import are_equivalent
 from balloonproof.model.engines.mutants import Mutant, MutatedOnePage, mutants
-from balloonproof.model.engines.mutation import Judge, MutationResult, mutate
+from balloonproof.model.engines.mutation import Judge, MutationResult, Outcome, mutate
 from balloonproof.model.engines.reachability import contains, explore
-from balloonproof.model.language import Property
+from balloonproof.model.language import Configuration, Property
 from balloonproof.model.one_page import OnePage
 from balloonproof.model.state import Owner
 from balloonproof.model.systems import FIRECRACKER, REPORTING, find_system
@@ -87,12 +87,29 @@ def test_a_variable_that_only_the_mutant_changes_is_kept() -> None:
         ("write without effect page.logged = page.logged | on", "violates no-page-lost"),
         ("write without guard (page.owner == Owner.USED) | page.holds_ring", "the trace write-to-free-page.reject gets another verdict"),
         ("cleanup without effect s.running = s.running | s.final & s.ran_before", "the trace goes-on-after-failure.accept gets another verdict"),
-        ("arm-log without effect page.fetched = page.fetched & ~pending", "cannot be told from the model"),
+        ("cleanup without effect page.logged = page.logged & log_stays_on", "cannot be told from the model"),
         ("cleanup without effect page.in_channel = False", "the same steps wherever the model gets"),
     ],
 )
 def test_what_notices_a_mutant(name: str, words: str) -> None:
     assert in_words(judge().outcome(every()[name])) == words
+
+
+def outcome_in(configuration: Configuration, name: str) -> Outcome:
+    judge = Judge(configuration)
+    return judge.outcome(next(item for item in mutants(judge.one) if str(item) == name))
+
+
+def test_nothing_is_asked_beyond_a_violation() -> None:
+    """A page that shows old content violates a property: that the next write hides it again is of no use any more."""
+    configuration = FIRECRACKER.configure({"release-waits-for-ack": "yes", "saves": "written"})
+    assert outcome_in(configuration, "write without effect page.reads_old = False").same
+
+
+def test_a_state_that_witnesses_something_else_is_not_told() -> None:
+    """That a page was passed by only a witness asks, and there is one with the mutant too."""
+    outcome = outcome_in(find_system("balloon-skip").configure(), "start-migration without effect page.passed_by_bit = False")
+    assert outcome.equivalent
 
 
 def test_no_mutant_of_precopy_survives() -> None:

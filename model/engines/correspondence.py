@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balloonproof.model.compiled import Layout, Move, compile_predicate, compile_steps
-from balloonproof.model.engines.equivalence import mixed_pairs
+from balloonproof.model.engines.equivalence import mixed_pairs, told_terms
 from balloonproof.model.engines.mutants import MutatedOnePage
 from balloonproof.model.engines.reachability import States, blocks, holds
 from balloonproof.model.one_page import OTHERS
@@ -67,8 +67,7 @@ class _Both:
         mutant, model = self._moves(system.changed_steps), self._moves(system.original_steps)
         self.changed = [(move, _matching(move, model)) for move in mutant], [(move, _matching(move, mutant)) for move in model]
         self.others = self._moves(step for step in system.steps if step.action is not system.mutant.action)
-        terms = [term for item in system.configuration.system.properties for term in (system.predicate(item), system.given(item))]
-        self.told = [compile_predicate(term, self.layout) for term in terms]
+        self.told = [compile_predicate(term, self.layout) for term in told_terms(system)]
 
     def _moves(self, steps: Iterable[Step]) -> list[Move]:
         """Moves that a page can tell of: it takes them itself, or they change what it sees."""

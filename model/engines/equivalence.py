@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from balloonproof.model.compiled import compile_predicate, compile_steps
 from balloonproof.model.engines.reachability import Searched, States, contains, holds, sorted_unique
-from balloonproof.model.one_page import OTHERS
+from balloonproof.model.explicit import Explicit
+from balloonproof.model.one_page import OTHERS, OnePage
+from balloonproof.model.terms import Term
 
 Classes = NDArray[np.uint64]
 Positions = NDArray[np.intp]
@@ -100,11 +102,16 @@ def _graph(searched: Searched, labels: dict[str, np.uint64]) -> _Graph:
 
 def _judged(searched: Searched) -> Classes:
     """Classes by which properties hold."""
-    system, classes = searched.system, np.zeros(len(searched.states), dtype=np.uint64)
-    for number, item in enumerate(system.configuration.system.properties):
-        for offset, term in enumerate((system.predicate(item), system.given(item))):
-            classes += holds(compile_predicate(term, searched.layout), searched.states).astype(np.uint64) << np.uint64(2 * number + offset)
+    classes = np.zeros(len(searched.states), dtype=np.uint64)
+    for number, term in enumerate(told_terms(searched.system)):
+        classes += holds(compile_predicate(term, searched.layout), searched.states).astype(np.uint64) << np.uint64(number)
     return classes
+
+
+def told_terms(system: OnePage | Explicit) -> list[Term]:
+    """What can be told of a single state: which properties hold in it.  A witness says that there is a state, not which, so nothing is asked of each."""
+    asked = [item for item in system.configuration.system.properties if item.kind != "sometimes"]
+    return [term for item in asked for term in (system.predicate(item), system.given(item))]
 
 
 def mixed(values: Classes) -> Classes:

@@ -77,17 +77,23 @@ class MutationResult:
 
 
 class Judge:
-    """The original, searched once, and the judgement of its mutants."""
+    """The original, searched once, and the judgement of its mutants.
+
+    Where a property is violated already nothing is asked any more, so in a configuration that is refuted runs end there.
+    """
 
     def __init__(self, configuration: Configuration, test: Test = lambda mutant: None, progress: Progress = silent) -> None:
         self.one, self.test = OnePage(configuration), test
         self.reachable = explore(self.one, progress)
+        if _violated(self.reachable):
+            self.one = OnePage(configuration, ends_at_violation=True)
+            self.reachable = explore(self.one, progress)
         self.capable, self.progressing = _capabilities(self.reachable), _progress(self.reachable)
         self.violated = set(_violated(self.reachable))
 
     def outcome(self, mutant: Mutant) -> Outcome:
         """Compare, search, and test."""
-        system = MutatedOnePage(self.one.configuration, self.one, mutant)
+        system = MutatedOnePage(self.one.configuration, self.one, mutant, ends_at_violation=self.one.ends_at_violation)
         if takes_same_steps(system, self.reachable.states):
             return Outcome(same=True)
         held = [term for name, term in system.violated().items() if name not in self.violated]
@@ -102,7 +108,7 @@ class Judge:
             return Outcome(test=failed)
         if corresponds(system, self.reachable.states) or are_equivalent(self.reachable, reachable):
             return Outcome(equivalent=True)
-        return Outcome(premise_fails=_premise_fails(system))
+        return Outcome(premise_fails=_premise_fails(self.one.configuration, mutant))
 
     def outcomes(self, every: Sequence[Mutant], judge: Callable[[Mutant], Outcome], progress: Progress) -> MutationResult:
         """What `judge` says of `every` one of these mutants, on all cores."""
@@ -122,12 +128,14 @@ def told_from_model(configuration: Configuration, mutant: Mutant) -> Telling | N
     return telling_run(Explicit(configuration, ALONE), MutatedExplicit(configuration, ALONE, mutant=mutant))
 
 
-def _premise_fails(system: MutatedOnePage) -> bool:
+def _premise_fails(configuration: Configuration, mutant: Mutant) -> bool:
     """Is there a step of the mutant on explicit pages that is no step of its one-page reading?"""
-    explicit = MutatedExplicit(system.configuration, explicit_instance(system.original).shape, mutant=system.mutant)
+    original = OnePage(configuration)
+    system = MutatedOnePage(configuration, original, mutant)
+    explicit = MutatedExplicit(configuration, explicit_instance(original).shape, mutant=mutant)
     before = explicit.state()
     seen, assumed = project(explicit, before), well_formed(explicit, before)
-    steps = (step for step in explicit.steps if step.action is system.mutant.action)
+    steps = (step for step in explicit.steps if step.action is mutant.action)
     return any(step_claim(system, explicit, step, seen, assumed).failure() is not None for step in steps)
 
 
