@@ -24,7 +24,7 @@ def hidden(trace: Trace, names: Sequence[str]) -> Trace:
     known = _event_names()
     observed = {name for name in known if trace.header.observes(name)} | {name for name in trace.header.observed if not name.endswith("*")}
     header = replace(trace.header, observed=tuple(sorted(name for name in observed if not is_hidden(name))))
-    return Trace(header, Kept(trace.events, is_hidden), trace.notes, trace.estimated)
+    return replace(trace, header=header, events=Kept(trace.events, is_hidden))
 
 
 def check_observed(patterns: Iterable[str]) -> None:

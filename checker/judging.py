@@ -36,10 +36,12 @@ class Judged:
 def judge(trace: Trace, configuration: Configuration, progress: Progress = silent) -> Judged:
     """Judge a trace; a reject that rests on an estimated clock is not one.  TraceSyntaxError as :func:`judge_as_given`."""
     judged = judge_as_given(trace, configuration, progress)
+    doubtful: list[tuple[str, Sequence[str]]] = list(trace.estimated.items())
     if judged.verdict == REJECT and guest_clock_decides(judged):
-        judged = judge_without(trace, [name for name in BY_GUEST_CLOCK if trace.header.observes(name)], configuration, "the guest's clock", progress)
-    if judged.verdict == REJECT and trace.estimated:
-        judged = judge_without(trace, trace.estimated, configuration, "the fitted clock of host probes", progress)
+        doubtful.insert(0, ("the guest's clock", [name for name in BY_GUEST_CLOCK if trace.header.observes(name)]))
+    for what, names in doubtful:
+        if judged.verdict == REJECT:
+            judged = judge_without(judged.trace, names, configuration, what, progress)
     return judged
 
 
@@ -52,6 +54,7 @@ def judged(trace: Trace, followed: Followed, configuration: Configuration) -> Ju
     """The verdict on a trace that was followed."""
     stopped = followed.stopped
     reasons = [f"post-copy begins at {stopped.source}: not part of {configuration.system.name}; the trace was followed up to there"] if stopped else []
+    reasons += [trace.unfinished] if trace.unfinished and not stopped else []
     is_rejected = any(map(is_wrong, followed.monitor.judgements)) or bool(followed.monitor.stale_hints)
     verdict = REJECT if is_rejected else INCONCLUSIVE if followed.monitor.judgements or reasons else ACCEPT
     return Judged(trace, configuration, followed, verdict, reasons)
@@ -74,10 +77,10 @@ def guest_clock_decides(judged: Judged) -> bool:
     return bool(first) and all(item.event is not None and item.event.name != "host.hint" for item in first)
 
 
-def judge_without(trace: Trace, names: Sequence[str], configuration: Configuration, clock: str, progress: Progress = silent) -> Judged:
-    """Judge again without events that are placed by some clock, after a reject: if that needs them, it is not one."""
+def judge_without(trace: Trace, names: Sequence[str], configuration: Configuration, what: str, progress: Progress = silent) -> Judged:
+    """Judge again without events whose place is an estimate by `what`, after a reject: if that needs them, it is not one."""
     again = judge_as_given(hidden(trace, names), configuration, progress)
     if again.verdict == REJECT:
         return again
-    reasons = [*again.reasons, f"rejected only if {clock} is taken at its word: its events were left out"]
+    reasons = [*again.reasons, f"rejected only if {what} is taken at its word: its events were left out"]
     return Judged(again.trace, configuration, again.followed, INCONCLUSIVE, reasons)

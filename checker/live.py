@@ -23,6 +23,7 @@ from balloonproof.checker.monitor import Monitor, PageMonitor
 from balloonproof.checker.observe import DETAILED, IGNORED
 from balloonproof.checker.read import Event, Header, Trace
 from balloonproof.checker.read.event_batches import EventKinds, batch_of
+from balloonproof.checker.read.extent import is_under_way, unfinished
 from balloonproof.checker.read.growing import GrowingFile
 from balloonproof.checker.read.live_log import Known, Learned, learn, live_events, live_header
 from balloonproof.checker.read.native import LineReader
@@ -145,6 +146,8 @@ class _Follower:
         self.kinds = EventKinds(DETAILED)
         self.waiting: list[Event] = []
         self.has_begun = False
+        self.under_way = False
+        """Has a migration begun that has not ended?"""
         self.why = ""
         """Why it is not followed any further, if so."""
 
@@ -153,6 +156,7 @@ class _Follower:
         if not self.has_begun:
             check_beginning([event])
             self.has_begun = event.name.startswith("migration.") and event.name not in IGNORED
+        self.under_way = is_under_way([event], self.under_way)
         self.waiting.append(event)
         return self.catch_up() if len(self.waiting) == _TOGETHER else not self.why
 
@@ -261,7 +265,8 @@ def _follow(path: str, form: _Format, choose: Callable[[Trace], Configuration], 
     follower.monitor.finish()
     followed, why = follower.followed, follower.why
     prefix.events = followed.counts.total()
-    told = hidden(Trace(header, prefix, notes), hide)
+    open_end = unfinished(path) if follower.under_way and isinstance(form, _QemuLog) else ""
+    told = hidden(Trace(header, prefix, notes, unfinished=open_end), hide)
     report = explained(judged(told, followed, configuration), watch.progress)
     report.notes = [*report.notes, f"followed up to line {prefix.lines}: {why or watch.ended_by or 'its end'}"]
     return report

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balloonproof.checker.read import Trace, TraceInputError, TraceSyntaxError, format_event, read_trace
+from balloonproof.checker.read.alignment import align
 from balloonproof.checker.read.probes import set_bits
-from balloonproof.checker.read.sends import align
 
 RECORDS = Path(__file__).parents[2] / "shared" / "records"
 

@@ -70,7 +70,7 @@ def test_memory_does_not_grow_with_the_length_of_a_compressed_trace_from_a_pipe(
 def logs_of_both_sides(rounds: int, pages: int = 256) -> tuple[str, str, str]:
     """QEMU's logs of source and destination of a migration that sends every page in every round while the guest writes, and the page headers sent."""
     headers: list[str] = []
-    source, destination = ["1@100.000000:migrate_set_state new state setup\n"], ["9@100.000000:ram_load_start \n"]
+    source, destination = ["1@100.000000:migrate_set_state new state setup\n"], ["9@100.000000:ram_load_start \n"] * 2
     for number in range(rounds):
         moment = f"{101 + number}.{{:06d}}".format
         source += [f"2@{moment(0)}:migration_bitmap_sync_start \n", f"2@{moment(1)}:migration_bitmap_sync_end dirty_pages 0\n"]

@@ -6,8 +6,8 @@ from collections.abc import Hashable, Sequence
 from itertools import islice, zip_longest
 
 from ...grammar import TraceInputError
+from .alignment import align
 from .qemu import FLAG_PAGE, Load, QemuLog, Save
-from .sends import align
 from .stream import Stream
 
 Window = tuple[int, int]

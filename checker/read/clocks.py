@@ -12,11 +12,12 @@ from dataclasses import replace
 from itertools import islice, zip_longest
 from typing import NamedTuple
 
+from .alignment import align, aligned
 from .events import Loss
 from .probes import Probe, ProbeLog, headers_of
 from .qemu import FLAG_PAGE, PAGE_BITS, QemuLog
 from .qmp import QmpLog
-from .sends import align, aligned, is_page_header
+from .sends import is_page_header
 from .spool import Spool
 
 _RESOLUTION = 1_000

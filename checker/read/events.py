@@ -92,13 +92,15 @@ class Trace:
     """A header, the events in order of time, and notes on what the reader skipped, counted, matched or aligned.
 
     ``events`` can be iterated over any number of times; what is held in memory is a list, a long file is read anew.
-    ``estimated`` names the events whose place among the others rests on a clock that was fitted to theirs.
+    ``estimated`` names, by what it rests on, the events whose place among the others is an estimate, ``unfinished`` says why
+    the trace does not show how the last migration ended, if so: then that it is safe cannot be said.
     """
 
     header: Header
     events: Iterable[Event]
     notes: list[str] = field(default_factory=list)
-    estimated: tuple[str, ...] = ()
+    estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unfinished: str = ""
 
 
 COMMAND_IDS = frozenset({"id", "current"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from .alignment import aligned
 from .comparison import HINT_BLOCK
 from .events import NO_ARGUMENTS, NO_FLAGS, Event, Pages, Source
 from .guest_addresses import GuestAddresses
@@ -16,7 +17,6 @@ from .host import GUEST_RANK, HostEvents
 from .ordering import Placed
 from .probes import Probe, ProbeLog
 from .qemu import PAGE_BITS
-from .sends import aligned
 from .spool import Numbers, Spool
 
 # Linux x86-64 without KASLR: where the kernel sees physical memory

@@ -13,15 +13,13 @@ from balloonproof.model.systems import find_system
 
 from .qemu import PAGE_BITS
 from .qmp import QmpLog, Version
+from .zero_pages import TIMED_SYNC
 
 _MEMORY = re.compile(r"\s-m\s+(?:size=)?(\d+)([kKmMgGtT]?)\b")
 _MEMORY_UNITS = {"k": 1 << 10, "": 1 << 20, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _TCG = re.compile(r"\baccel[\s=]tcg\b")
 _KVM = re.compile(r"(\baccel[\s=]|-enable-)kvm\b")
 _HINTS_ASKED_FOR = re.compile(r"\bfree-page-hint=(on|true|yes)\b")
-
-TIMED_SYNC = "cpu_throttle_dirty_sync"
-"""The line that QEMU's source logs where the timer of auto-converge syncs beside the sends (52ac968ab2, 9.2)."""
 
 _HINT_EVENTS = frozenset({"host.hint", "guest.hint"})
 

@@ -92,7 +92,8 @@ class Gaps(Sorted[tuple[int, int]]):
 class Merged:
     """The events of several sources, in order of time since the first of them; it can be iterated over again.
 
-    In the `gaps` a source lost events: nothing is kept of these times but what is `said_always`.  `closing` come last, at the time of the last event.
+    In the `gaps` a source lost events: nothing is kept of these times but what is `said_always`.  Nothing is kept of what is later than `end`,
+    if there is one.  `closing` come last, at the time of the last event.
     """
 
     sources: Sequence[Iterable[Placed]]
@@ -100,13 +101,16 @@ class Merged:
     gaps: Sequence[Gaps] = ()
     said_always: frozenset[str] = frozenset()
     closing: Sequence[Event] = ()
+    end: int | None = None
 
     def told(self) -> Iterator[tuple[Placed, bool]]:
-        """All events with their places, also those in gaps; and whether they are kept."""
+        """All events up to the end with their places, also those in gaps; and whether they are kept."""
         gaps = heapq.merge(*self.gaps)
         gap, lost_until = next(gaps, None), -inf
         for placed in heapq.merge(*self.sources, key=place_of):
             time = placed.order[0]
+            if self.end is not None and time > self.end:
+                return
             while gap is not None and gap[0] <= time:
                 lost_until = max(lost_until, gap[1])
                 gap = next(gaps, None)

@@ -20,6 +20,7 @@ from .clocks import Alignment, probes_to_log, qmp_to_log, shifted
 from .comparison import read_comparison
 from .event_batches import HeldEvents
 from .events import NO_ARGUMENTS, Event, Header, Source, Trace, merge_ranges
+from .extent import ends_early, is_under_way, unfinished
 from .files import record_files
 from .guest import guest_events
 from .guest_addresses import GuestAddresses, guest_addresses
@@ -33,7 +34,7 @@ from .qemu import PAGE_BITS, QemuLog, read_qemu_log
 from .qmp import QmpLog, read_qmp_log
 from .sends import Sends, beside_channels, sends_of_attempt
 from .simple import read_simple_trace
-from .sources import Kind, read_text, recognise
+from .sources import Kind, is_copy, read_text, recognise
 from .stream import Stream, read_stream
 
 RAM = "pc.ram"
@@ -52,6 +53,7 @@ _SAID_ALWAYS = frozenset({"migration.start"})
 class _Record:
     """The files of a record, read."""
 
+    files: Sequence[str]
     source: QemuLog | None = None
     destinations: list[QemuLog] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
@@ -68,15 +70,33 @@ def read_record(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
     """Reads a directory or a list of files. Raises :class:`TraceInputError` if nothing in them is of use, and
     :class:`TraceSyntaxError` at a malformed line."""
     files = record_files(paths)
-    record = _Record()
-    for path in files:
-        _read_file(record, path, recognise(path))
+    record = _Record(files)
+    for path, kind in _distinct(record, files):
+        _read_file(record, path, kind)
     if record.ignored:
         record.notes.append("not read: " + ", ".join(record.ignored))
     if record.source is None and not record.destinations and not record.probes and not record.streams:
-        where = ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")
-        raise TraceInputError(where or "no file", "no QEMU trace, no migration stream and no host probes to read")
+        raise TraceInputError(_names(files), "no QEMU trace, no migration stream and no host probes to read")
     return _build(record)
+
+
+def _names(files: Sequence[str]) -> str:
+    """What a record is called in an error: by its first files."""
+    return ", ".join(files[:3]) + (", ..." if len(files) > 3 else "") or "no file"
+
+
+def _distinct(record: _Record, files: Sequence[str]) -> Iterator[tuple[str, Kind]]:
+    """The files that hold something of their own: a log may lie beside its compressed copy."""
+    seen: dict[Kind, list[str]] = {}
+    for path in files:
+        kind = recognise(path)
+        others = seen.setdefault(kind, [])
+        original = next((other for other in others if is_copy(path, other)), None) if kind is not Kind.IGNORED else None
+        if original is None:
+            others.append(path)
+            yield path, kind
+        else:
+            record.notes.append(f"{path}: holds the same as {original}: not read")
 
 
 def _read_file(record: _Record, path: str, kind: Kind) -> None:
@@ -136,8 +156,12 @@ def _build(record: _Record) -> Trace:
     parts += moved
     of_host = Merged([part.placed for part in parts])
     parts += [guest_events(guest, of_host.kept, addresses) for guest in record.guests]
+    _must_show_a_migration(record, sends, parts)
     trace = _assemble(record, parts, pages, addresses)
-    trace.estimated = tuple(sorted(set().union(*(part.observed for part in moved))))
+    by_clock = tuple(sorted(set().union(*(part.observed for part in moved))))
+    trace.estimated = {"the fitted clock of host probes": by_clock} if by_clock else {}
+    if any(attempt.unsure for attempt in sends):
+        trace.estimated["the order of zero pages and syncs"] = ("migration.send",)
     return trace
 
 
@@ -190,16 +214,20 @@ def _assemble(record: _Record, parts: list[HostEvents], pages: int, addresses: G
     notes = record.notes
     gaps = [part.gaps for part in parts if len(part.gaps)]
     placed = [part.placed for part in parts]
-    merged = Merged([*placed, *(pages for part in parts for pages in part.pages)], gaps, _SAID_ALWAYS)
+    open_end = _open_end(record, Merged(placed))
+    end = record.source.last if record.source is not None and open_end else None
+    merged = Merged([*placed, *(pages for part in parts for pages in part.pages)], gaps, _SAID_ALWAYS, end=end)
     left_out = sum(not is_kept for _, is_kept in merged.told()) if gaps else 0
     if left_out:
         notes.append(f"{left_out} events left out, as others of the same time were lost")
-    pages = _widened(record, (one.event for one in Merged(placed, gaps, _SAID_ALWAYS).kept()), pages)
+    pages = _widened(record, (one.event for one in Merged(placed, gaps, _SAID_ALWAYS, end=end).kept()), pages)
     observed = set().union(*(part.observed for part in parts))
     steps = record.source.kinds if record.source is not None else set()
     inferred = infer(record.command, record.qmp, observed, steps)
     closing: list[Event] = []
-    for path in record.comparisons:
+    if open_end and record.comparisons:
+        notes.append(f"not used, as they compare what came after the end of this trace: {', '.join(record.comparisons)}")
+    for path in record.comparisons if not open_end else ():
         observed |= {"memory.differs", "memory.compared"}
         closing += _compared(record, path, pages, addresses)
     for part in parts:
@@ -210,7 +238,22 @@ def _assemble(record: _Record, parts: list[HostEvents], pages: int, addresses: G
     header = Header(pages, PAGE_SIZE, CHUNK_PAGES, inferred.system, inferred.settings, inferred.without, tuple(sorted(observed)))
     merged = replace(merged, closing=closing)
     few = HeldEvents(islice(merged, HELD + 1))
-    return Trace(header, few if len(few) <= HELD else merged, notes)
+    return Trace(header, few if len(few) <= HELD else merged, notes, unfinished=open_end)
+
+
+def _must_show_a_migration(record: _Record, sends: Sequence[Sends], parts: Sequence[HostEvents]) -> None:
+    """TraceInputError for logs that show nothing of a migration: whatever was asked of them would be answered with yes."""
+    if not any(attempt.sends for attempt in sends) and not any(one.event.name.startswith("migration.") for part in parts for one in part.placed):
+        raise TraceInputError(_names(record.files), "no migration is to be seen here (was QEMU's trace event migrate_set_state recorded?)")
+
+
+def _open_end(record: _Record, events: Iterable[Event]) -> str:
+    """Why the record does not show how its last migration ended, if so."""
+    if record.source is not None and ends_early(record.source):
+        return unfinished(record.source.path)
+    if is_under_way(events):
+        return "no log shows how the migration ended: what became of it is not known"
+    return ""
 
 
 def _compared(record: _Record, path: str, pages: int, addresses: GuestAddresses) -> list[Event]:

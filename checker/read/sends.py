@@ -7,24 +7,25 @@ time: of every page header where the words put on the stream were probed, else o
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from math import inf
-from operator import itemgetter
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
+from ...grammar import TraceInputError
+from .alignment import Ahead, aligned
 from .events import NO_FLAGS
+from .extent import begins_late, ends_early, shows_end
 from .probes import Header, ProbeLog, headers_of
 from .qemu import FLAG_CONTINUE, FLAG_PAGE, FLAG_ZERO, PAGE_BITS, PAGE_FLAGS, Load, QemuLog, Save, Section, sections_of
 from .rows import Rows
+from .zero_pages import ZeroPages
 
-A = TypeVar("A")
-B = TypeVar("B")
-
-_LOOK_AHEAD = 64
-_HOPELESS = 500
+_ENOUGH = 64
+"""So many pages of both sides tell whether they are of one migration."""
 _ZERO = frozenset({"zero"})
+_ONE_SIDED = frozenset({"unreceived", "unmatched"})
 # bits below the page number that no page header has
 _NO_FLAGS = ((1 << PAGE_BITS) - 1) & ~(PAGE_FLAGS | FLAG_CONTINUE)
 
@@ -58,83 +59,15 @@ class Sends:
     sends: Sequence[Send] = ()
     notes: list[str] = field(default_factory=list)
     complete: bool = True
+    unsure: int = 0
+    """Of so many zero pages it is not known at which side of a sync they were sent."""
 
 
 def beside_channels(found: Sends) -> Sends:
     """The same where multifd is used: of what its channels carry nothing is read, so any page may have been sent besides."""
     note = "multifd: its channels are not read, so pages may have been sent that no log shows"
     sends = kept(send._replace(flags=send.flags - {"unreceived"}) for send in found.sends)
-    return Sends(sends, [*found.notes, note], complete=False)
-
-
-def align(source: Iterable[Hashable], destination: Iterable[Hashable]) -> list[tuple[int | None, int | None]]:
-    """Pairs the places of two sequences that should be equal, as :func:`aligned` does."""
-    pairs = aligned(enumerate(source), enumerate(destination), itemgetter(1), itemgetter(1))
-    return [(None if i is None else i[0], None if j is None else j[0]) for i, j in pairs]
-
-
-def aligned(
-    source: Iterable[A], destination: Iterable[B], key: Callable[[A], Hashable], other_key: Callable[[B], Hashable]
-) -> Iterator[tuple[A | None, B | None]]:
-    """Pairs two sequences whose keys should be equal; what one of them lacks is paired with None.
-
-    Linear in the length: after a mismatch, the nearest place (at most 64 on either side) where both agree again.  Only so many are held.
-    """
-    first, second = _Ahead(source, key), _Ahead(destination, other_key)
-    failures = 0
-    while first.has(0) and second.has(0):
-        if first.key(0) == second.key(0):
-            yield first.take(), second.take()
-            continue
-        skip = _resynchronise(first, second)
-        if skip is None:
-            failures += 1
-            if failures > _HOPELESS:
-                break
-        skip_first, skip_second = skip or (1, 1)
-        for _ in range(skip_first):
-            yield first.take(), None
-        for _ in range(skip_second):
-            yield None, second.take()
-    while first.has(0):
-        yield first.take(), None
-    while second.has(0):
-        yield None, second.take()
-
-
-class _Ahead(Generic[A]):
-    """What comes next in a sequence, with keys."""
-
-    def __init__(self, items: Iterable[A], key: Callable[[A], Hashable]) -> None:
-        self._items, self._key = iter(items), key
-        self._next: deque[tuple[Hashable, A]] = deque()
-
-    def has(self, ahead: int) -> bool:
-        """Is there an item so many ahead of the next?"""
-        while len(self._next) <= ahead:
-            for item in self._items:
-                self._next.append((self._key(item), item))
-                break
-            else:
-                return False
-        return True
-
-    def key(self, ahead: int) -> Hashable:
-        return self._next[ahead][0]
-
-    def take(self) -> A:
-        return self._next.popleft()[1]
-
-
-def _resynchronise(first: _Ahead[A], second: _Ahead[B]) -> tuple[int, int] | None:
-    for total in range(1, _LOOK_AHEAD + 1):
-        for x in range(total, -1, -1):
-            y = total - x
-            if first.has(x) and second.has(y) and first.key(x) == second.key(y):
-                follows = not first.has(x + 1) or not second.has(y + 1) or first.key(x + 1) == second.key(y + 1)
-                if follows:
-                    return x, y
-    return None
+    return replace(found, sends=sends, notes=[*found.notes, note], complete=False)
 
 
 def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes: Sequence[ProbeLog], window: tuple[int, int]) -> Sends:
@@ -143,6 +76,10 @@ def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes
     sections = sections_of(s for s in (source.sections if source else ()) if window[0] <= s.start < window[1])
     if destination is None:
         found = _from_source_only(source, saves)
+    elif begins_late(destination) and saves.first is not None:
+        found = _from_source_only(source, saves)
+        found.notes.insert(0, f"{destination.path}: begins in the middle of the migration: not used")
+        return found
     elif not destination.loads and saves.first is None:
         found = Sends(notes=[f"{destination.path}: loads of pages were not traced"], complete=False)
     else:
@@ -150,10 +87,15 @@ def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes
         if log is not None and headers:
             found = _by_headers(log, headers, destination)
         elif source is not None and (saves.first or sections):
-            found = _by_saves(source.path, saves, sections, destination)
+            found = _by_saves(source, saves, sections, destination)
         else:
             found = Sends(kept(_send(load, load.time, destination.path, load.line) for load in destination.loads))
             found.notes.append("no log of the source: pages are sent when the destination loads them, by its clock")
+            found.complete = not begins_late(destination)
+        if window[0] and source is not None and not (source.lost or destination.lost):
+            _must_be_of_one_migration(found, source.path if log is None else log.path, destination.path)
+    if destination is not None:
+        found = _as_far_as_logs_reach(found, source, destination, window)
     if destination is not None and destination.postcopy_loads:
         count = destination.postcopy_loads
         found.notes.append(f"{destination.path}: {count} pages loaded after the switch to post-copy are not read")
@@ -164,6 +106,44 @@ def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes
         found.notes.append(f"{destination.path}: events were dropped, so pages that it does not show may have been loaded")
         found.complete = False
     return found
+
+
+def _as_far_as_logs_reach(found: Sends, source: QemuLog | None, destination: QemuLog, window: tuple[int, int]) -> Sends:
+    """The same where one side's log does not show what the other's does: a page sent then may have been loaded all the same, or have no known time."""
+    stops = source is not None and window[1] > source.last and ends_early(source)
+    first = last = shown = -1
+    # pages that the destination does not show, before the first and after the last of those that both sides do
+    before = after = 0
+    for number, send in enumerate(found.sends):
+        if send.path == destination.path:
+            continue
+        shown = number
+        if "unreceived" in send.flags:
+            after += 1
+            continue
+        first, before = (number, after) if first < 0 else (first, before)
+        last, after = number, 0
+    if shows_end(destination):
+        last, after = len(found.sends), 0
+    sends, complete = found.sends, found.complete and not stops and not ends_early(destination)
+    if before or after:
+        unknown = f"of {before + after} pages sent before or after it is not known whether they were loaded"
+        found.notes.append(f"{destination.path}: does not reach as far as the source's log: {unknown}")
+        sends = kept(send if first <= number <= last else send._replace(flags=send.flags - {"unreceived"}) for number, send in enumerate(sends))
+        complete = False
+    if stops:
+        # what the destination loads after the source's last sign has no time
+        sends = kept(send for number, send in enumerate(sends) if number <= shown)
+    return replace(found, sends=sends, complete=complete)
+
+
+def _must_be_of_one_migration(found: Sends, source: str, destination: str) -> None:
+    """TraceInputError if both sides have too few pages in common: whatever followed from that would be wrong."""
+    counts = Counter(next(iter(send.flags & _ONE_SIDED), "") for send in found.sends if "zero" not in send.flags)
+    common, saved, loaded = counts[""], counts[""] + counts["unreceived"], counts[""] + counts["unmatched"]
+    if min(saved, loaded) >= _ENOUGH and 2 * common < min(saved, loaded):
+        said = f"{source} shows {saved} pages sent that are not zero, this {loaded} loaded, and only {common} go together"
+        raise TraceInputError(destination, f"is not of the same migration, or begins in its middle: {said}")
 
 
 @dataclass(frozen=True)
@@ -260,25 +240,29 @@ def _by_headers(log: ProbeLog, headers: Sequence[Header], destination: QemuLog) 
     return result
 
 
-def _by_saves(path: str, saves: _Saves, sections: Sequence[Section], destination: QemuLog) -> Sends:
-    loads = destination.loads
+def _by_saves(source: QemuLog, saves: _Saves, sections: Sequence[Section], destination: QemuLog) -> Sends:
+    loads, path = destination.loads, source.path
     # the first section that the destination loads describes the blocks: the source does not log it
     setup = 1 if loads and loads[0].section > 0 else 0
+    places = ZeroPages(source, sections, destination)
 
     def sends() -> Iterator[Send]:
         normal = (load for load in loads if load.flags & FLAG_PAGE)
-        pairs = aligned(saves, normal, lambda save: (save.block, save.offset), lambda load: (load.block, load.offset))
+        both = aligned(saves, normal, lambda save: (save.block, save.offset), lambda load: (load.block, load.offset))
+        pairs = Ahead(both, id)
         section, first = -1, saves.first
         time = sections[0].start if sections else first.time if first is not None else 0
+        places.begin(time)
         for load in loads:
             if load.section != section:
                 section = load.section
                 if 0 <= section - setup < len(sections):
                     time = max(time, sections[section - setup].start)
             if not load.flags & FLAG_PAGE:
-                yield _send(load, time, destination.path, load.line)
+                yield _send(load, max(time, places.time_of(load, pairs)), destination.path, load.line)
                 continue
-            for save, paired in pairs:
+            while pairs.has(0):
+                save, paired = pairs.take()
                 if paired is None and save is not None:
                     yield _unreceived(save, path)
                     continue
@@ -286,14 +270,19 @@ def _by_saves(path: str, saves: _Saves, sections: Sequence[Section], destination
                     yield _send(load, time, destination.path, load.line, "unmatched")
                 else:
                     time = save.time
+                    places.begin(time, load.section)
                     yield _send(load, time, path, save.line)
                 break
-        for save, _ in pairs:
+        while pairs.has(0):
+            save, _ = pairs.take()
             if save is not None:
                 yield _unreceived(save, path)
 
-    result = Sends(kept(sends()))
+    result = Sends(kept(sends()), unsure=places.unsure)
     result.notes.append(_summary(result.sends, "pages saved; zero pages take the time of the page before them"))
+    if places.unsure:
+        what = f"whether {places.unsure} zero pages were sent before or after a sync is not known (savevm_section_* of the source and ram_load_start tell)"
+        result.notes.append(what)
     return result
 
 

@@ -6,6 +6,7 @@ import lzma
 import zlib
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from hashlib import sha256
 from typing import Any, AnyStr, Protocol
 
 import zstandard
@@ -124,6 +125,20 @@ def recognise_lines(first: list[str]) -> Kind:
     if said and len(said) <= 3 and "qemu-system" in said[0].split(" ")[0]:
         return Kind.COMMAND_LINE
     return Kind.IGNORED
+
+
+def is_copy(path: str, other: str) -> bool:
+    """Do two files hold the same, however each is compressed?"""
+    begins = _beginning(path), _beginning(other)
+    known = min(map(len, begins))
+    return begins[0][:known] == begins[1][:known] and _checksum(path) == _checksum(other)
+
+
+def _checksum(path: str) -> bytes:
+    digest = sha256()
+    for block in blocks(path):
+        digest.update(block)
+    return digest.digest()
 
 
 def decode(block: bytes, path: str, number: int) -> str:
