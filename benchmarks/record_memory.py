@@ -24,7 +24,7 @@ import re, sys, time
 from balloonproof.checker.read import event_batches, record, rows
 if sys.argv[3:]:
     record.HELD, rows.BLOCK, event_batches._EVENTS = record.HELD >> 6, rows.BLOCK >> 6, event_batches._EVENTS >> 4
-start = time.perf_counter()
+start = time.process_time()
 if sys.argv[1] == "check":
     from balloonproof.checker.checking import check_paths
     report = check_paths(sys.argv[2])
@@ -33,7 +33,7 @@ else:
     from balloonproof.checker.read import read_trace
     said, events = "read", sum(1 for event in read_trace(sys.argv[2]).events)
 size = re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1]
-print(said, events, time.perf_counter() - start, size)
+print(said, events, time.process_time() - start, size)
 """
 
 KINDS: Mapping[str, tuple[str, Callable[[int], Contents]]] = {
@@ -55,7 +55,7 @@ KINDS: Mapping[str, tuple[str, Callable[[int], Contents]]] = {
 
 
 def measured(mode: str, folder: Path, *options: str) -> tuple[str, int, float, int]:
-    """What a process of its own says of a record: the verdict, the number of events, seconds, and KiB of memory at most."""
+    """What a process of its own says of a record: the verdict, the number of events, processor seconds, and KiB of memory at most."""
     steady = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
     result = subprocess.run([sys.executable, "-c", CHECK, mode, str(folder), *options], capture_output=True, text=True, check=True, env=steady)
     said, events, seconds, size = result.stdout.split()
@@ -79,7 +79,7 @@ def main() -> None:
                 write_record(Path(folder), contents(lines))
                 said, events, seconds, size = measured(mode, Path(folder), *(["hold little"] if given.hold_little else []))
             grown = f", {(size - before[1]) * 1024 / (lines - before[0]):,.0f} bytes a line more" if before else ""
-            print(f"  {lines:>10,} lines: {said}, {events:,} events, {seconds:.1f} s, {size / 1024:,.0f} MiB at most{grown}", flush=True)
+            print(f"  {lines:>10,} lines: {said}, {events:,} events, {seconds:.1f} s of processor time, {size / 1024:,.0f} MiB at most{grown}", flush=True)
             before = lines, size
 
 
