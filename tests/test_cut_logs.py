@@ -7,12 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balloonproof.checker import check
-from balloonproof.checker.read import TraceInputError
+from balloonproof.checker.read import TraceInputError, read_trace
 
+RECORDED = Path(__file__).parent.parent / "traces" / "recorded"
 PAGES = 80
 COMMAND = "qemu-system-x86_64 -accel tcg -m 320k\n"
 
@@ -154,3 +156,42 @@ def test_a_zero_page_that_is_not_sent_again_is_missed_without_the_sections_of_th
     report = check(record(tmp_path, logs))
     assert report.verdict == "reject"
     assert report.findings[0].pages == ((3, 1),)
+
+
+def cut_record(folder: Path, name: str, percent: int, of: str, has_end: bool) -> Path:
+    """A recorded migration of which only a part of one log is left: its beginning, or its end."""
+    for path in (RECORDED / name).iterdir():
+        if path.name != "expected.json":
+            (folder / path.name).write_bytes(path.read_bytes())
+    log = folder / f"{of}.zst"
+    lines = zstandard.ZstdDecompressor().stream_reader(log.read_bytes()).readall().splitlines(keepends=True)
+    log.unlink()
+    at = len(lines) * percent // 100
+    (folder / of).write_bytes(b"".join(lines[at:] if has_end else lines[:at]))
+    return folder
+
+
+@pytest.mark.parametrize(("percent", "has_end"), [(10, False), (50, False), (50, True)])
+def test_a_log_of_host_probes_that_is_cut_is_no_reason_to_reject(tmp_path: Path, percent: int, has_end: bool) -> None:
+    """Hints that it does not show may have been handled: it lacks syncs that the source's log shows."""
+    report = check(cut_record(tmp_path, "r1_cancel_control", percent, "host_uprobe.log", has_end))
+    assert report.verdict == "accept"
+    assert not report.header.observes("host.hint")
+    assert any("of 4 syncs, so hints and commands that they do not show may have been handled" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(("percent", "has_end"), [(90, False), (10, True)])
+def test_a_log_of_the_guest_that_is_cut_is_no_reason_to_reject(tmp_path: Path, percent: int, has_end: bool) -> None:
+    """The host can take no hint that the guest has not queued."""
+    report = check(cut_record(tmp_path, "r1_cancel_control", percent, "src.guest_ftrace.log", has_end))
+    assert report.verdict == "accept"
+    assert not report.header.observes("guest.hint")
+    assert any("begins late or ends early: the host took" in note for note in report.notes)
+
+
+def test_probes_of_the_first_attempt_only_do_not_show_that_the_second_took_no_hints(tmp_path: Path) -> None:
+    for name in ("src.qemu_trace.log.zst", "host_uprobe1.tai.log.zst"):
+        (tmp_path / name).symlink_to(RECORDED / "e_hint_cancel_retry" / name)
+    trace = read_trace(tmp_path)
+    assert not trace.header.observes("host.hint")
+    assert not trace.header.observes("host.command")

@@ -56,14 +56,19 @@ def guest_events(log: ProbeLog, host: Callable[[], Iterator[Placed]], addresses:
         return result
     start = next((placed.order[0] for placed in host() if placed.event.name == "migration.start"), None)
     notified, pairs, found = Numbers(), Handled(), 0
+    before = alone = 0
     limits = Spool(_Limit)
     if start is not None:
         for time in _notifying(host()):
             notified.append(time - start)
-        for event, placed in _pairs(events, host):
-            limits.append(_Limit(event.line, placed.order[0]))
-            pairs.add(event.ticks, placed.order[0] - start)
-            found += event.name == "guest.hint"
+        for queued, placed in _pairs(events, host):
+            if queued is None:
+                alone += placed.event.name == "host.hint"
+                continue
+            before, alone = before if pairs.count else alone, 0
+            limits.append(_Limit(queued.line, placed.order[0]))
+            pairs.add(queued.ticks, placed.order[0] - start)
+            found += queued.name == "guest.hint"
     if start is None or not notified or not pairs.count:
         result.notes.append(f"{log.path}: no notifications or hints of the source to align its clock with: not used")
         return result
@@ -83,20 +88,24 @@ def guest_events(log: ProbeLog, host: Callable[[], Iterator[Placed]], addresses:
             result.placed.append(Placed((time, GUEST_RANK, float(event.line)), seen))
     result.observed |= {"guest.hint", "guest.start", "guest.stop", "guest.config"}
     result.notes.append(f"{log.path}: {found} of {hints} hints of the guest found again at the host")
+    if before or alone:
+        result.observed.clear()
+        note = f"the host took {before} hints before the first and {alone} after the last of them, so what the guest did is not all known"
+        result.notes.append(f"{log.path}: begins late or ends early: {note}")
     if len(log.lost):
         result.observed.clear()
         result.notes.append(f"{log.path}: probes were lost, so what the guest did is not all known")
     return result
 
 
-def _pairs(events: Iterable[_GuestEvent], host: Callable[[], Iterator[Placed]]) -> Iterator[tuple[_GuestEvent, Placed]]:
-    """What the guest queued, with what the host did with it: the queue keeps the order."""
+def _pairs(events: Iterable[_GuestEvent], host: Callable[[], Iterator[Placed]]) -> Iterator[tuple[_GuestEvent | None, Placed]]:
+    """What the host did with what the guest queued, and when the guest did (None: its log does not show it): the queue keeps the order."""
     shows_commands = any(placed.event.name == "host.command" for placed in host())
     names = {"guest.hint", "guest.start", "guest.stop"} if shows_commands else {"guest.hint"}
     queued = (event for event in events if event.name in names)
     handled = (placed for placed in host() if placed.event.name in _HANDLED)
     for event, placed in aligned(queued, handled, _key, lambda placed: placed.event.pages or (placed.event.arguments["id"] != 0)):
-        if event is not None and placed is not None:
+        if placed is not None:
             yield event, placed
 
 

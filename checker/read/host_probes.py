@@ -91,9 +91,11 @@ class _Balloon:
             self._command(probe)
 
     def finish(self) -> None:
-        """There are no more."""
-        self._drop()
-        self._command(None)
+        """There are no more.  What became of an element that is the last thing in the log is not known."""
+        if self._offered is not None and self._offered.time != self.log.last:
+            self._drop()
+        if self._read is not None and self._read.time != self.log.last:
+            self._command(None)
         self.result.notes += self.notes
 
     def _drop(self) -> None:

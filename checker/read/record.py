@@ -45,6 +45,8 @@ CHUNK_PAGES = 1 << 18
 
 HELD = 1 << 18
 """So many events, at most, are held; of a longer record they are merged anew each time that they are iterated over."""
+_BY_PROBES = frozenset({"migration.notify", "host.hint", "host.command"})
+"""Events that uprobes in QEMU show."""
 _SAID_ALWAYS = frozenset({"migration.start"})
 """Events that are kept even where a source lost others: a trace is followed from them on."""
 
@@ -153,16 +155,28 @@ def _build(record: _Record) -> Trace:
         parts.append(_from_qmp(record.qmp, source, notes))
     parts += [probe_events(probes, threads, pages, addresses) for probes in record.probes]
     moved = [probe_events(probes, threads, pages, addresses) for probes in fitted]
+    by_clock = tuple(sorted(set().union(*(part.observed for part in moved))))
+    if source is not None and any(len(log.notifications) for log in (*record.probes, *fitted)):
+        _whole_probes([part for part in parts if part.observed & _BY_PROBES] + moved, source, notes)
     parts += moved
     of_host = Merged([part.placed for part in parts])
     parts += [guest_events(guest, of_host.kept, addresses) for guest in record.guests]
     _must_show_a_migration(record, sends, parts)
     trace = _assemble(record, parts, pages, addresses)
-    by_clock = tuple(sorted(set().union(*(part.observed for part in moved))))
     trace.estimated = {"the fitted clock of host probes": by_clock} if by_clock else {}
     if any(attempt.unsure for attempt in sends):
         trace.estimated["the order of zero pages and syncs"] = ("migration.send",)
     return trace
+
+
+def _whole_probes(parts: Sequence[HostEvents], source: QemuLog, notes: list[str]) -> None:
+    """Takes back that every hint is known where the probes' logs do not show every sync: they begin late, end early, or are of one attempt of several."""
+    syncs = sum(step.kind == "migration_bitmap_sync_start" for step in source.steps)
+    told = sum(one.event.name == "migration.notify" and one.event.arguments["reason"] == "before-sync" for part in parts for one in part.placed)
+    if told < syncs:
+        notes.append(f"the host's probes show {told} of {syncs} syncs, so hints and commands that they do not show may have been handled")
+        for part in parts:
+            part.observed -= _BY_PROBES
 
 
 def _by_source_clock(logs: Sequence[ProbeLog], source: QemuLog | None, notes: list[str]) -> tuple[list[ProbeLog], list[ProbeLog]]:
