@@ -30,8 +30,6 @@ def page_is_in_one_place(s: State, page: Page) -> Term:
 @lemma
 def wire_carries_pages_in_postcopy(s: State, page: Page) -> Term:
     """Before the switch a page is sent in one step, and while the connection is broken nothing is on the wire; what is on the wire does not change."""
-    if not s.may_switch_to_postcopy:
-        return TRUE
     return implies(page.in_flight, s.phase == Phase.POSTCOPY) & ~page.in_flight_old
 
 
