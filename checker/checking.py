@@ -89,10 +89,13 @@ def open_trace(
 
 
 def chosen_configuration(trace: Trace, system: str | None, settings: Mapping[str, str] | None, without: Sequence[str]) -> Configuration:
-    """As :func:`configuration_of`, but a name in the trace's header that does not exist is refused with its place."""
+    """As :func:`configuration_of`, but a name in the trace's header that does not exist is refused with its place, unless the caller gave it too."""
+    given = {system, *(settings or {}), *(settings or {}).values(), *without}
     try:
         check_observed(trace.header.observed)
         return configuration_of(trace, system, settings, without)
     except UnknownName as error:
+        if error.name in given:
+            raise
         expected = f"{'an' if error.kind == 'event' else 'a'} {error.kind}" + (f" (did you mean {error.nearest!r}?)" if error.nearest else "")
         raise header_refusal(trace.events, repr(error.name), expected, error.name) or error from None

@@ -162,6 +162,15 @@ def test_what_cannot_be_followed_is_refused_with_place_and_caret(small: Path, ol
     assert (line[:60], caret) == (text[:60], " " * (int(place.split(":")[1]) - 1) + "^")
 
 
+def test_a_mistyped_option_is_not_blamed_on_the_trace(small: Path) -> None:
+    assert error_of("check", str(small), "--set", "system=x").startswith("balloonproof: unknown setting of precopy 'system': known: ")
+    assert error_of("check", str(small), "--set", "=x").splitlines()[-1].endswith("--set takes NAME=VALUE, found '=x'")
+
+
+def test_without_a_command_there_is_help() -> None:
+    assert error_of().startswith("Usage: ")
+
+
 def test_a_counterexample_written_as_a_trace_is_rejected_for_the_same_page_and_property(tmp_path: Path) -> None:
     path = tmp_path / "lost.trace"
     assert run("prove", "hinting", "--trace", str(path)).returncode == 1

@@ -37,7 +37,7 @@ def settings_of(words: Iterable[str]) -> dict[str, str]:
     found = {}
     for word in words:
         name, equals, value = word.partition("=")
-        if not equals:
+        if not (name and equals):
             raise click.UsageError(f"--set takes NAME=VALUE, found {word!r}")
         found[name] = value
     return found
