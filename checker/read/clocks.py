@@ -109,8 +109,7 @@ def _bounds_by_pages(probes: ProbeLog, log: QemuLog) -> tuple[list[int], list[in
 
 def _bounds_by_syncs(probes: ProbeLog, log: QemuLog) -> tuple[int, int] | None:
     """What all syncs say: the beginning of each comes after the notification before it, its end before the one after it."""
-    lists = {number: {probe.fields["list"] for probe in probes.notifications if probe.fields["reason"] == number} for number in ("1", "2")}
-    common = lists["1"] & lists["2"]  # the one list that knows both kinds around a sync
+    common = probes.lists_around_syncs()
 
     def logged(kind: str) -> Iterator[int]:
         return (step.time for step in log.steps if step.kind == kind)

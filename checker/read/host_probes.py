@@ -50,12 +50,8 @@ def _place(
 
 
 def _notifications(result: HostEvents, log: ProbeLog, threads: set[str]) -> None:
-    """Those of the precopy list: other lists of the same type exist, but only this one is used with both reasons by the migration thread."""
-    used: dict[str, set[str]] = {"1": set(), "2": set()}
-    for probe in log.notifications:
-        if probe.fields["reason"] in used and probe.thread in threads:
-            used[probe.fields["reason"]].add(probe.fields["list"])
-    lists = used["1"] & used["2"]
+    """Those of the precopy list."""
+    lists = log.lists_around_syncs(threads)
     for probe in log.notifications:
         if probe.fields["list"] in lists:
             reason = int(probe.fields["reason"])

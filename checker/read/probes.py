@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -63,6 +63,14 @@ class ProbeLog:
     ticks: bool = False
     """Whether times are ticks, not nanoseconds."""
     is_guest: bool = False
+
+    def lists_around_syncs(self, threads: Container[str] | None = None) -> set[str]:
+        """The precopy list of the migration: others of its type exist, but only this one is notified before and after a sync (by these `threads`, if given)."""
+        lists: dict[str, set[str]] = {"1": set(), "2": set()}
+        for probe in self.notifications:
+            if probe.fields["reason"] in lists and (threads is None or probe.thread in threads):
+                lists[probe.fields["reason"]].add(probe.fields["list"])
+        return lists["1"] & lists["2"]
 
 
 def headers_of(headers: Iterable[Header]) -> Rows[Header]:

@@ -13,7 +13,7 @@ from balloonproof.model.engines.premise import Claim
 from balloonproof.model.explicit import Element, Explicit, Shape
 from balloonproof.model.language import Action, Configuration
 from balloonproof.model.steps import Step
-from balloonproof.model.terms import FALSE, Term, choose, conj, const, disj, equal, implies, negate, substitute, variable
+from balloonproof.model.terms import FALSE, TRUE, Term, choose, conj, const, disj, equal, implies, negate, substitute, variable
 
 TOGETHER = Shape((0, 0), slots=2, ids=4, host_pages=(0, 0))
 APART = Shape((0, 1), slots=2, ids=4)
@@ -68,7 +68,7 @@ class _Exchange:
 
     def _differ(self, step: Step | None, other: Step | None) -> Term:
         if step is None or other is None:
-            return FALSE if step is other else negate(FALSE)
+            return FALSE if step is other else TRUE
         after = self.exchanged(lambda name: step.updates.get(name, self.cells[name]))
         guard = substitute(other.guard, self.before)
         effects = (equal(after[name], substitute(other.updates.get(name, cell), self.before)) for name, cell in self.cells.items())

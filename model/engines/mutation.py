@@ -24,7 +24,7 @@ from balloonproof.model.engines.telling import Telling, telling_run
 from balloonproof.model.explicit import Explicit
 from balloonproof.model.language import Configuration
 from balloonproof.model.one_page import OnePage
-from balloonproof.model.terms import disj, exists
+from balloonproof.model.terms import disj, exists, negate
 from balloonproof.model.workers import Progress, each, silent
 
 Test = Callable[[Mutant], str | None]
@@ -84,7 +84,7 @@ class Judge:
 
     def __init__(self, configuration: Configuration, test: Test = lambda mutant: None, progress: Progress = silent) -> None:
         self.one, self.test = OnePage(configuration), test
-        self.reachable = explore(self.one, progress)
+        self.reachable = explore(self.one, progress, stop_at=negate(self.one.sound))
         if _violated(self.reachable):
             self.one = OnePage(configuration, ends_at_violation=True)
             self.reachable = explore(self.one, progress)

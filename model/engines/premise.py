@@ -314,7 +314,8 @@ def _summary(prefix: str) -> dict[str, Term]:
 
 
 def _empty_summary() -> dict[str, Term]:
-    return {name: as_term(item.initial if item.initial is not None else False, item.sort) for name, item in QueueSummary.fields.items()}
+    empty = _empty_queue()
+    return {name: empty.read(f"queue.{name}") for name in QueueSummary.fields}
 
 
 def _alone(kind: str) -> tuple[dict[str, Term], dict[str, Term]]:

@@ -191,10 +191,9 @@ class _Search:
         self._look(self._seen_alone, singles)
         self._look(self._told_alone, singles)
         self._look(self._beside, [unchanged])
-        larger = [other for other in self.others if len(other.actions) > len(self.base.system.actions)]
-        for other in self.others:
-            if other not in larger:
-                self._look(self._seen_alone, self._shared(other))
+        size = len(self.base.system.actions)
+        for other in (other for other in self.others if len(other.actions) <= size):
+            self._look(self._seen_alone, self._shared(other))
         self._share_lines()
         self._look(self._beside, singles)
         self._look(self._told_among_others, self._untold(singles))
@@ -203,7 +202,7 @@ class _Search:
         self._look(self._told_alone, self._untold(pairs))
         self._look(self._told_among_others, self._untold(pairs))
         self._look(self._seen_alone, [pair for pair in different if self._may_show(pair)])
-        for other in larger:
+        for other in (other for other in self.others if len(other.actions) > size):
             self._look(self._seen_alone, self._shared(other))
         return Vacuity(self.base, self.items, self.changes)
 
