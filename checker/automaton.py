@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -30,26 +30,53 @@ IMPOSSIBLE = 0
 """The number of the empty set: no run of the model explains what was seen."""
 
 
+class Remembering:
+    """A one-page system whose states also remember what was violated, compiled."""
+
+    def __init__(self, one_page: OnePage) -> None:
+        self.one_page, self.bad = one_page, one_page.violated()
+        self.violated: Mapping[str, Term] = {name: variable(f"violated.{name}", BOOL) for name in self.bad}
+        """For each `always` property the states that a violation has led to."""
+        self.layout = Layout.of({**one_page.variables, **{bit.name: bit.sort for bit in self.violated.values()}})
+
+    @cached_property
+    def moves(self) -> list[Move]:
+        """The steps of the system, which also remember what they violate."""
+        return compile_steps([self._remembering(step) for step in self.one_page.steps], self.layout, keep_idle=True)
+
+    def _remembering(self, step: Step) -> Step:
+        """The step, which also remembers what it violates."""
+        after = {variable(name, term.sort): term for name, term in step.updates.items()}
+        bits = {
+            self.violated[name].name: disj(self.violated[name], substitute(bad, after))
+            for name, bad in self.bad.items()
+            if after.keys() & set(variables_of([bad]))
+        }
+        return replace(step, updates={**step.updates, **bits})
+
+
+remembering = lru_cache(maxsize=8)(Remembering)
+"""The same for all traces of a system that follow each other."""
+
+
 class Automaton:
     """The one-page system of a configuration, seen through a trace's observations."""
 
     def __init__(self, one_page: OnePage, vocabulary: Vocabulary, transitions: Transitions | None = None) -> None:
         self.one_page, self.vocabulary = one_page, vocabulary
         self._transitions = transitions if transitions is not None else Transitions()
-        self._bad = one_page.violated()
-        self.violated: Mapping[str, Term] = {name: variable(f"violated.{name}", BOOL) for name in self._bad}
-        """For each `always` property the states that a violation has led to."""
-        self.layout = Layout.of({**one_page.variables, **{bit.name: bit.sort for bit in self.violated.values()}})
+        self._system = remembering(one_page)
+        self.violated, self.layout = self._system.violated, self._system.layout
         self.sets: list[States] = [np.zeros(0, dtype=np.int64)]
         self._numbers: dict[bytes, int] = {self.sets[0].tobytes(): IMPOSSIBLE}
         self._next: dict[tuple[int, str, str, bool], int] = {}
         self._stale: dict[tuple[int, str], bool] = {}
         self._tests: dict[Term, object] = {}
 
-    @cached_property
+    @property
     def moves(self) -> list[Move]:
         """The steps of the system, which also remember what they violate."""
-        return compile_steps([self._remembering(step) for step in self.one_page.steps], self.layout, keep_idle=True)
+        return self._system.moves
 
     @cached_property
     def unseen(self) -> Mapping[bool, UnseenSteps]:
@@ -60,16 +87,6 @@ class Automaton:
     @cached_property
     def _told_apart(self) -> frozenset[str]:
         return frozenset(step.action.name for step in self.one_page.steps if step.role == "sibling")
-
-    def _remembering(self, step: Step) -> Step:
-        """The step, which also remembers what it violates."""
-        after = {variable(name, term.sort): term for name, term in step.updates.items()}
-        bits = {
-            self.violated[name].name: disj(self.violated[name], substitute(bad, after))
-            for name, bad in self._bad.items()
-            if after.keys() & set(variables_of([bad]))
-        }
-        return replace(step, updates={**step.updates, **bits})
 
     def _unseen_moves(self, in_sync: bool) -> list[Move]:
         """Moves that the trace need not show, made only where they may stay unseen."""
@@ -106,7 +123,7 @@ class Automaton:
     def initial_states(self) -> States:
         """The model's initial states."""
         states = initial_states(self.one_page, self.layout)
-        for name, bad in self._bad.items():
+        for name, bad in self._system.bad.items():
             states[holds(compile_predicate(bad, self.layout), states)] |= self.layout.mask(self.violated[name].name)
         return sorted_unique(states)
 

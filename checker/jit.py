@@ -6,6 +6,7 @@ What is compiled is kept with what else is kept on disk (``cache``), so it is co
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
@@ -21,6 +22,11 @@ word: Any = np.int64
 unsigned: Any = np.uint64
 """One without a sign, which is an index as it is; a signed one is first asked whether it counts from the end."""
 
+LENGTHS = {"bytes of text": 1 << 20, "events": 1 << 15}
+"""Of so much input on compiled loops are worth while in a process that did not use any yet: below, importing numba takes longer than it saves."""
+_USED_ALREADY = 1 << 5
+"""Where loops are there already, so many times less is enough."""
+
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -28,6 +34,11 @@ F = TypeVar("F", bound=Callable[..., object])
 def is_available() -> bool:
     """Is numba installed?"""
     return find_spec("numba") is not None
+
+
+def worthwhile(unit: str) -> int:
+    """How many bytes of text, or events, are worth a compiled loop now."""
+    return LENGTHS[unit] // _USED_ALREADY if "numba" in sys.modules else LENGTHS[unit]
 
 
 def compiled(function: F) -> F:

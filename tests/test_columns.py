@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_grammar import LINES, mutations, outcome
 from test_monitor import draw_hidden, runs
 
-from balloonproof.checker import check, observe
+from balloonproof.checker import check, jit, observe
 from balloonproof.checker.checking import configuration_of
 from balloonproof.checker.monitor import Monitor, PageMonitor
 from balloonproof.checker.observe import STATEMENTS
@@ -28,7 +28,7 @@ from balloonproof.model.systems import HINTING, PRECOPY
 pytest.importorskip("numba", reason="columns need numba")
 
 from balloonproof.checker.column_monitor import ColumnMonitor
-from balloonproof.checker.read import event_batches, kind_table, qemu_columns, scanner, sources
+from balloonproof.checker.read import event_batches, kind_table, qemu_columns, scanner
 from balloonproof.checker.read.events import with_plain_ids
 
 HAND_DIRECTORY = Path(__file__).parent.parent / "traces" / "hand"
@@ -297,11 +297,12 @@ def with_command_ids(rounds: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_command_ids_do_not_become_kinds_of_events_or_rows_of_the_table() -> None:
+def test_command_ids_do_not_become_kinds_of_events_or_rows_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kind says which of an event's ids are the same: of thousands of ids there are as many kinds, meanings and rows as of few."""
     sizes = []
     for rounds in (16, 1600):
         text = with_command_ids(rounds)
+        monkeypatch.setattr(scanner, "_kept", {})
         (batch,) = scanner.scan([text.encode()], "<text>", observe.DETAILED)
         held = event_batches.EventKinds(observe.DETAILED)
         trace = read_native(io.StringIO(text))
@@ -370,7 +371,24 @@ def test_both_monitors_say_the_same_of_a_trace_with_a_gap() -> None:
 @pytest.mark.parametrize("path", HAND, ids=lambda path: path.stem)
 def test_a_long_file_gets_the_same_report(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reference = check(path)
-    monkeypatch.setattr(sources, "LONG", 1)
+    monkeypatch.setattr(jit, "LENGTHS", {"bytes of text": 1, "events": 1})
     report = check(path)
     report.seconds = reference.seconds
     assert report == reference
+
+
+def test_traces_that_are_read_at_once_do_not_disturb_each_other() -> None:
+    """What was made for one is used for the next, but not by two at a time."""
+    texts = [path.read_bytes() for path in HAND]
+    whole = [[(batch.event(number), batch.lines[number]) for batch in scanner.scan([text], "x", DETAILED) for number in range(len(batch))] for text in texts]
+    together: list[list[object]] = [[] for _ in texts]
+    scans = [scanner.scan([text[at : at + 99] for at in range(0, len(text), 99)], "x", DETAILED) for text in texts]
+    left = list(range(len(scans)))
+    while left:
+        for one in list(left):
+            batch = next(scans[one], None)
+            if batch is None:
+                left.remove(one)
+            else:
+                together[one] += [(batch.event(number), batch.lines[number]) for number in range(len(batch))]
+    assert together == whole

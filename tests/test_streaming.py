@@ -84,11 +84,12 @@ def logs_of_both_sides(rounds: int, pages: int = 256) -> tuple[str, str, str]:
 
 
 HOLD_LITTLE = """
-from balloonproof.checker.read import event_batches, record, rows, sources, spool
+from balloonproof.checker import jit
+from balloonproof.checker.read import event_batches, record, rows, spool
 record.HELD = rows.BLOCK = 1 << 12
 spool.BLOCK = 1 << 8
 event_batches._EVENTS = 1 << 10
-sources.LONG = event_batches.LONG = 1  # numba itself takes memory, so it is loaded for short logs too
+jit.LENGTHS.update({"bytes of text": 1, "events": 1})  # numba itself takes memory, so it is loaded for short logs too
 """
 
 

@@ -9,10 +9,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import jit
 from .events import Event, Source, with_plain_ids
 
-LONG = 1 << 13
-"""So many events are worth while to be followed as columns: below, importing numba takes longer than it saves."""
 _EVENTS = 1 << 14
 
 
@@ -91,7 +90,7 @@ class EventColumns:
 
     def is_long(self) -> bool:
         """Is it worth while to follow them as columns?"""
-        return next(islice(self.events, LONG, None), None) is not None
+        return next(islice(self.events, jit.worthwhile("events"), None), None) is not None
 
     def batches(self, detailed: Collection[str]) -> Iterable[EventBatch]:
         """The events, some at a time."""

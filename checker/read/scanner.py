@@ -173,12 +173,22 @@ class Columns:
         self.state[EVENTS] = self.state[RANGES] = 0
 
 
+_kept: dict[frozenset[str], Kinds] = {}
+"""The kinds that traces read before were of, and the table made on the way; whoever reads by them takes them out, as tables grow while they are used."""
+
+
 class _Events(Columns):
     """The columns of a native trace."""
 
     def __init__(self, detailed: Collection[str]) -> None:
-        self.seen = Kinds(detailed)
+        kept = _kept.pop(frozenset(detailed), None)
+        self.seen = Kinds(detailed) if kept is None else kept
         super().__init__(self.seen)
+
+    def keep_kinds(self) -> None:
+        """Whoever reads next may go on with the table."""
+        if not self.seen.is_full:
+            _kept[frozenset(self.seen.detailed)] = self.seen
 
     def forget_kinds(self) -> None:
         self.table = self.seen = Kinds(self.seen.detailed)
@@ -221,12 +231,15 @@ def scan(blocks: Iterable[bytes], path: str, detailed: Collection[str] = ()) -> 
     reader, columns = LineReader(path), _Events(detailed)
     columns.state[LINE] = 1
     rest, empty = b"", True
-    for block in blocks:
-        empty = empty and not block
-        buffer = rest + block
-        stop = buffer.rfind(b"\n") + 1
-        yield from _scan_lines(buffer, stop, reader, columns)
-        rest = buffer[stop:]
+    try:
+        for block in blocks:
+            empty = empty and not block
+            buffer = rest + block
+            stop = buffer.rfind(b"\n") + 1
+            yield from _scan_lines(buffer, stop, reader, columns)
+            rest = buffer[stop:]
+    finally:
+        columns.keep_kinds()
     if rest:
         raise unfinished_line(rest, path, int(columns.state[LINE]))
     if empty:

@@ -12,13 +12,12 @@ from typing import Any, AnyStr, Protocol
 import zstandard
 
 from ...grammar import TraceInputError, TraceSyntaxError, line_parser
+from .. import jit
 from . import standard_input
 
-LONG = 1 << 20
-"""Bytes of text from which on a file is read as columns; below, importing numba takes longer than it saves."""
 _BLOCK = 1 << 20
 _PIECE = 1 << 14
-"""Bytes of compressed data that are decompressed at a time: a log of one line that repeats itself becomes a hundred times as long."""
+"""Bytes of text, or of compressed data, that are decoded at a time: of the latter a log of one line that repeats itself becomes a hundred times as long."""
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\x00", "xz"))
 _SNIFFED_BYTES, _SNIFFED_LINES = 1 << 14, 3
 _STREAM_MAGIC = b"QEVM"
@@ -49,12 +48,13 @@ def lines(path: str) -> Iterator[tuple[int, str]]:
     number, rest, empty = 1, b"", True
     for block in blocks(path):
         empty = empty and not block
-        block = rest + block
-        end = block.rfind(b"\n") + 1
-        rest = block[end:]
-        for text in decode(block[:end], path, number).split("\n")[:-1]:
-            yield number, text
-            number += 1
+        for part in (block[:_PIECE], block[_PIECE:]) if number == 1 else (block,):  # who wants the first lines only does not pay for a block
+            piece = rest + part
+            end = piece.rfind(b"\n") + 1
+            rest = piece[end:]
+            for text in decode(piece[:end], path, number).split("\n")[:-1]:
+                yield number, text
+                number += 1
     if rest:
         raise unfinished_line(rest, path, number)
     if empty:
@@ -69,10 +69,10 @@ def unfinished_line(rest: bytes, path: str, number: int) -> TraceSyntaxError:
 
 def is_long(path: str) -> bool:
     """Does a file hold so much text that it is worth while to read it as columns?"""
-    seen = 0
+    seen, enough = 0, jit.worthwhile("bytes of text")
     for block in blocks(path):
         seen += len(block)
-        if seen >= LONG:
+        if seen >= enough:
             return True
     return False
 
