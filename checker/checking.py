@@ -92,7 +92,7 @@ def chosen_configuration(trace: Trace, system: str | None, settings: Mapping[str
     """As :func:`configuration_of`, but a name in the trace's header that does not exist is refused with its place, unless the caller gave it too."""
     given = {system, *(settings or {}), *(settings or {}).values(), *without}
     try:
-        check_observed(trace.header.observed)
+        check_observed([*trace.header.observed, *(name for names in trace.header.estimated.values() for name in names)])
         return configuration_of(trace, system, settings, without)
     except UnknownName as error:
         if error.name in given:

@@ -9,13 +9,10 @@ from balloonproof.checker.following import Followed, follow
 from balloonproof.checker.hiding import hidden
 from balloonproof.checker.monitor import Judgement, PageMonitor
 from balloonproof.checker.read import Trace
+from balloonproof.checker.read.events import GUEST_CLOCK
 from balloonproof.checker.verdict import ACCEPT, INCONCLUSIVE, REJECT
 from balloonproof.model.language import Configuration
 from balloonproof.model.workers import Progress, silent
-
-GUEST_CLOCK = "clock aligned"
-"""How the reader of foreign logs notes that a guest's own clock was fitted to the host's."""
-BY_GUEST_CLOCK = ("guest.hint", "guest.start", "guest.stop")
 
 
 @dataclass(frozen=True)
@@ -35,13 +32,14 @@ class Judged:
 
 def judge(trace: Trace, configuration: Configuration, progress: Progress = silent) -> Judged:
     """Judge a trace; a reject that rests on an estimated clock is not one.  TraceSyntaxError as :func:`judge_as_given`."""
-    judged = judge_as_given(trace, configuration, progress)
-    doubtful: list[tuple[str, Sequence[str]]] = list(trace.estimated.items())
-    if judged.verdict == REJECT and guest_clock_decides(judged):
-        doubtful.insert(0, ("the guest's clock", [name for name in BY_GUEST_CLOCK if trace.header.observes(name)]))
-    for what, names in doubtful:
-        if judged.verdict == REJECT:
-            judged = judge_without(judged.trace, names, configuration, what, progress)
+    return beyond_estimates(judge_as_given(trace, configuration, progress), progress)
+
+
+def beyond_estimates(judged: Judged, progress: Progress = silent) -> Judged:
+    """What is left of a verdict if no event is taken at its word whose place among the others is an estimate."""
+    for what, names in judged.trace.header.estimated.items():
+        if judged.verdict == REJECT and (what != GUEST_CLOCK or guest_clock_decides(judged)):
+            judged = judge_without(judged.trace, names, judged.configuration, what, progress)
     return judged
 
 
@@ -54,7 +52,7 @@ def judged(trace: Trace, followed: Followed, configuration: Configuration) -> Ju
     """The verdict on a trace that was followed."""
     stopped = followed.stopped
     reasons = [f"post-copy begins at {stopped.source}: not part of {configuration.system.name}; the trace was followed up to there"] if stopped else []
-    reasons += [trace.unfinished] if trace.unfinished and not stopped else []
+    reasons += [trace.header.unfinished] if trace.header.unfinished and not stopped else []
     is_rejected = any(map(is_wrong, followed.monitor.judgements)) or bool(followed.monitor.stale_hints)
     verdict = REJECT if is_rejected else INCONCLUSIVE if followed.monitor.judgements or reasons else ACCEPT
     return Judged(trace, configuration, followed, verdict, reasons)
@@ -71,8 +69,6 @@ def guest_clock_decides(judged: Judged) -> bool:
     An event of the host that nothing explains, such as a hint that the guest never queued, does not depend on it: the order of a
     hint and its consumption is kept.
     """
-    if not any(GUEST_CLOCK in note for note in judged.trace.notes):
-        return False
     first = [item for item in judged.monitor.judgements if item.kind == "impossible"]
     return bool(first) and all(item.event is not None and item.event.name != "host.hint" for item in first)
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,7 +18,7 @@ from balloonproof.checker import jit
 from balloonproof.checker.checking import chosen_configuration, explained
 from balloonproof.checker.following import Followed, check_beginning, check_host_pages, follow_batch, follow_event
 from balloonproof.checker.hiding import hidden
-from balloonproof.checker.judging import judged
+from balloonproof.checker.judging import beyond_estimates, judged
 from balloonproof.checker.monitor import Monitor, PageMonitor
 from balloonproof.checker.observe import DETAILED, IGNORED
 from balloonproof.checker.read import Event, Header, Trace
@@ -266,7 +266,7 @@ def _follow(path: str, form: _Format, choose: Callable[[Trace], Configuration], 
     followed, why = follower.followed, follower.why
     prefix.events = followed.counts.total()
     open_end = unfinished(path) if follower.under_way and isinstance(form, _QemuLog) else ""
-    told = hidden(Trace(header, prefix, notes, unfinished=open_end), hide)
-    report = explained(judged(told, followed, configuration), watch.progress)
+    told = hidden(Trace(replace(header, unfinished=open_end or header.unfinished), prefix, notes), hide)
+    report = explained(beyond_estimates(judged(told, followed, configuration), watch.progress), watch.progress)
     report.notes = [*report.notes, f"followed up to line {prefix.lines}: {why or watch.ended_by or 'its end'}"]
     return report

@@ -106,7 +106,7 @@ def shaken(folder: Path, dice: random.Random) -> None:
 def outcome(folder: Path) -> tuple[object, ...]:
     try:
         trace: Trace = read_trace(folder)
-        return trace.header, trace.notes, trace.estimated, [tuple(event) for event in trace.events]
+        return trace.header, trace.notes, [tuple(event) for event in trace.events]
     except (TraceInputError, TraceSyntaxError) as error:
         return (str(error),)
 

@@ -82,6 +82,7 @@ WORD = st.from_regex(r"[a-z][a-z0-9-]{0,6}", fullmatch=True).filter(lambda word:
 NAME = st.tuples(WORD, WORD).map(".".join)
 TEXT = st.from_regex(r"[A-Za-z_.:+/@%-][A-Za-z0-9_.:+/@%-]{0,8}", fullmatch=True).filter(lambda text: not text.lstrip("-").isdecimal())
 RANGES = st.lists(st.tuples(st.integers(0, 500), st.integers(1, 500)), max_size=4).filter(lambda ranges: all(a + n != b for (a, n), (b, _) in pairwise(ranges)))
+REASON = st.from_regex(r"[A-Za-z0-9#'./:=\"]{1,4}( [a-z#\"]{1,3}){0,2}", fullmatch=True).map(lambda text: text.replace('"', "'"))
 HEADER = st.builds(
     Header,
     pages=st.none() | st.integers(1000, 10**7),
@@ -98,6 +99,8 @@ HEADER = st.builds(
         st.none() | st.integers(0, 9),
         st.none() | WORD,
     ),
+    estimated=st.dictionaries(REASON, st.lists(NAME | WORD.map("{}.*".format), min_size=1, max_size=2).map(tuple), max_size=2),
+    unfinished=st.just("") | REASON,
 )
 EVENT = st.builds(
     Event,

@@ -205,7 +205,7 @@ def test_a_clock_that_counts_from_another_moment_is_brought_to_the_sources(tmp_p
     assert abs(notices[0] - 101_000) <= 15_000
     assert abs(notices[1] - notices[0] - 94_000) <= 1
     assert found
-    assert trace.estimated == ({} if begin == 0 else {"the fitted clock of host probes": ("migration.notify",)})
+    assert trace.header.estimated == ({} if begin == 0 else {"the fitted clock of host probes": ("migration.notify",)})
     words = "by the clock of" if begin == 0 else "times moved by"
     assert any(words in note for note in trace.notes)
 

@@ -13,6 +13,10 @@ NO_ARGUMENTS: Mapping[str, str | int] = {}
 NO_FLAGS: frozenset[str] = frozenset()
 
 
+GUEST_CLOCK = "the guest's clock"
+"""What an estimated place rests on, where the clock of the guest's log was fitted to the source's."""
+
+
 class Source(NamedTuple):
     """Where an event was read: the file and its line (from 1)."""
 
@@ -71,6 +75,10 @@ class Header:
     observed: tuple[str, ...] = ()
     expect: Expectation | None = None
     host_page_size: int | None = None
+    estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By what it rests on, the events (or families) whose place among the others is an estimate: a reject that needs them is not given."""
+    unfinished: str = ""
+    """Why the trace does not show how the last migration ended, if so: then that it is safe cannot be said."""
 
     @property
     def pages_in_host_page(self) -> int:
@@ -92,15 +100,11 @@ class Trace:
     """A header, the events in order of time, and notes on what the reader skipped, counted, matched or aligned.
 
     ``events`` can be iterated over any number of times; what is held in memory is a list, a long file is read anew.
-    ``estimated`` names, by what it rests on, the events whose place among the others is an estimate, ``unfinished`` says why
-    the trace does not show how the last migration ended, if so: then that it is safe cannot be said.
     """
 
     header: Header
     events: Iterable[Event]
     notes: list[str] = field(default_factory=list)
-    estimated: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    unfinished: str = ""
 
 
 COMMAND_IDS = frozenset({"id", "current"})

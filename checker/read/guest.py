@@ -21,6 +21,8 @@ from .spool import Numbers, Spool
 
 # Linux x86-64 without KASLR: where the kernel sees physical memory
 _DIRECT_MAP = 0xFFFF888000000000
+BY_GUEST_CLOCK = ("guest.hint", "guest.start", "guest.stop")
+"""Events whose place rests on the fitted clock."""
 _HANDLED = frozenset({"host.hint", "host.command"})
 
 

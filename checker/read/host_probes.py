@@ -112,6 +112,8 @@ class _Balloon:
             self._counted = probe
         elif probe.kind == "hint_clear":
             block = (int(probe.fields["start"], 16), int(probe.fields["npages"]))
+            if not block[1]:  # of a descriptor that is smaller than a page nothing is skipped
+                return
             arguments: dict[str, str | int] = {}
             if self._counted is not None:
                 arguments["cleared"] = int(self._counted.fields["ndirty"])

@@ -88,10 +88,19 @@ def _header_lines(header: Header) -> Iterator[str]:
         yield " ".join(["without", *header.without])
     if header.observed:
         yield " ".join(["observed", *header.observed])
+    for what, names in header.estimated.items():
+        yield " ".join(["estimated", _quoted(what), *names])
+    if header.unfinished:
+        yield f"unfinished {_quoted(header.unfinished)}"
     if header.expect is not None:
         page = [] if header.expect.page is None else [f"page={header.expect.page:#x}"]
         rule = [] if header.expect.property is None else [f"property={header.expect.property}"]
         yield " ".join(["expect", header.expect.verdict, *page, *rule])
+
+
+def _quoted(text: str) -> str:
+    """Text for people as one word of a line."""
+    return '"' + " ".join(text.replace('"', "'").split()) + '"'
 
 
 def _stream_lines(stream: TextIO, path: str) -> Iterator[tuple[int, str]]:
@@ -228,7 +237,7 @@ def _read_header_line(reader: LineReader, line: Line, after_events: bool) -> Non
     _check_magic(reader, number)
     if after_events:
         raise reader.error(number, 1, f"the header line '{kind}'", "an event (header lines come before the first event)")
-    if kind in reader.seen and kind in ("guest", "system", "expect"):
+    if kind in reader.seen and kind in ("guest", "system", "unfinished", "expect"):
         raise reader.error(number, 1, f"a second '{kind}' line", "another header line or an event")
     reader.seen.add(kind)
     header = reader.header
@@ -243,6 +252,13 @@ def _read_header_line(reader: LineReader, line: Line, after_events: bool) -> Non
         earlier = header.get(kind, ())
         assert isinstance(earlier, tuple)
         header[kind] = earlier + tuple(names)
+    elif kind == "estimated":
+        what, names = fields["reason"].strip('"'), tuple(fields["patterns"].split())
+        known = header.setdefault(kind, {})
+        assert isinstance(known, dict)
+        known[what] = known.get(what, ()) + names
+    elif kind == "unfinished":
+        header[kind] = fields["reason"].strip('"')
     elif kind == "expect":
         header[kind] = _expectation(reader, number, fields)
 

@@ -19,10 +19,10 @@ from .attempts import Window, add_streams, attempts, destinations_of_attempts
 from .clocks import Alignment, probes_to_log, qmp_to_log, shifted
 from .comparison import read_comparison
 from .event_batches import HeldEvents
-from .events import NO_ARGUMENTS, Event, Header, Source, Trace, merge_ranges
+from .events import GUEST_CLOCK, NO_ARGUMENTS, Event, Header, Source, Trace, merge_ranges
 from .extent import ends_early, is_under_way, unfinished
 from .files import record_files
-from .guest import guest_events
+from .guest import BY_GUEST_CLOCK, guest_events
 from .guest_addresses import GuestAddresses, guest_addresses
 from .host import SEND_RANK, HostEvents, dirty_events, last_headers, log_events
 from .host_probes import probe_events
@@ -160,12 +160,16 @@ def _build(record: _Record) -> Trace:
         _whole_probes([part for part in parts if part.observed & _BY_PROBES] + moved, source, notes)
     parts += moved
     of_host = Merged([part.placed for part in parts])
-    parts += [guest_events(guest, of_host.kept, addresses) for guest in record.guests]
+    of_guests = [guest_events(guest, of_host.kept, addresses) for guest in record.guests]
+    parts += of_guests
     _must_show_a_migration(record, sends, parts)
+    estimated = {
+        GUEST_CLOCK: BY_GUEST_CLOCK if any(len(part.placed) for part in of_guests) else (),
+        "the fitted clock of host probes": by_clock,
+        "the order of zero pages and syncs": ("migration.send",) if any(attempt.unsure for attempt in sends) else (),
+    }
     trace = _assemble(record, parts, pages, addresses)
-    trace.estimated = {"the fitted clock of host probes": by_clock} if by_clock else {}
-    if any(attempt.unsure for attempt in sends):
-        trace.estimated["the order of zero pages and syncs"] = ("migration.send",)
+    trace.header = replace(trace.header, estimated={what: names for what, names in estimated.items() if names})
     return trace
 
 
@@ -249,10 +253,10 @@ def _assemble(record: _Record, parts: list[HostEvents], pages: int, addresses: G
     notes += inferred.notes
     if addresses.doubt and (record.guests or record.probes or record.comparisons):
         notes.append(f"{addresses.doubt}: the guest's addresses are taken for places in its RAM block")
-    header = Header(pages, PAGE_SIZE, CHUNK_PAGES, inferred.system, inferred.settings, inferred.without, tuple(sorted(observed)))
+    header = Header(pages, PAGE_SIZE, CHUNK_PAGES, inferred.system, inferred.settings, inferred.without, tuple(sorted(observed)), unfinished=open_end)
     merged = replace(merged, closing=closing)
     few = HeldEvents(islice(merged, HELD + 1))
-    return Trace(header, few if len(few) <= HELD else merged, notes, unfinished=open_end)
+    return Trace(header, few if len(few) <= HELD else merged, notes)
 
 
 def _must_show_a_migration(record: _Record, sends: Sequence[Sends], parts: Sequence[HostEvents]) -> None:
