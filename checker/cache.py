@@ -2,7 +2,7 @@
 
 The environment variable ``BALLOONPROOF_CACHE`` names another folder; ``off`` turns this off. Nothing depends on it: what is not there,
 damaged, or cannot be written is worked out again. Entries belong to the content of this program's sources, and are text (JSON)
-behind a checksum; what numba keeps (see ``jit``) is its own.
+behind a checksum.
 """
 
 from __future__ import annotations

@@ -14,8 +14,6 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from balloonproof.checker import cache
-
 word: Any = np.int64
 """A number as the machine has it: signed, 64 bits. (Unsigned bytes and signed numbers together would become floating-point.)"""
 
@@ -43,13 +41,10 @@ def worthwhile(unit: str) -> int:
 
 def compiled(function: F) -> F:
     """``function``, compiled when it is first called."""
-    from numba import config, njit
+    from numba import njit
 
-    place = cache.folder()
-    if place is None:
-        return cast(F, njit(function))
-    config.CACHE_DIR = config.CACHE_DIR or str(place / "compiled")
-    try:
-        return cast(F, njit(cache=True)(function))
-    except RuntimeError:  # no place to keep it
-        return cast(F, njit(function))
+    from balloonproof.checker.compiled_code import KeptCode
+
+    found = njit(function)
+    found._cache = KeptCode(function)  # what njit(cache=True) sets, but for numba's own
+    return cast(F, found)

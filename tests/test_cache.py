@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from balloonproof.checker import cache, check, known_systems, transitions
+from balloonproof.checker import cache, check, jit, known_systems, transitions
 from balloonproof.checker.automaton import Automaton
 from balloonproof.grammar import loading
 from balloonproof.model.one_page import OnePage
@@ -189,3 +189,42 @@ def test_what_is_held_in_memory_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> 
     again.seconds = first.seconds
     assert again == first
     assert not transitions._shared
+
+
+def twice(number: int) -> int:
+    return number + number
+
+
+def compiled_anew(number: float) -> float:
+    """As another process would: what is compiled for an object stays with it."""
+    found: float = jit.compiled(twice)(number)  # type: ignore[arg-type]
+    return found
+
+
+def test_machine_code_is_compiled_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    assert (compiled_anew(4), compiled_anew(0.5)) == (8, 1.0)
+    assert len(entries(folder)) == 2, "one for each type of its argument"
+    monkeypatch.setattr(cache, "save", lambda name, data: pytest.fail("compiled again"))
+    assert (compiled_anew(4), compiled_anew(0.5)) == (8, 1.0)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"0000\nAA", None])
+def test_machine_code_that_is_damaged_is_compiled_again(folder: Path, damage: bytes | None) -> None:
+    """numba's own cache raises whatever reading it comes to: EOFError, even."""
+    pytest.importorskip("numba")
+    compiled_anew(4)
+    (entry,) = entries(folder)
+    if damage is None:
+        cache.save(entry.stem, "AAAA")
+    else:
+        entry.write_bytes(damage)
+    assert compiled_anew(4) == 8
+    assert len(cache.load(entry.stem)) > 4
+
+
+def test_machine_code_that_cannot_be_kept_is_used_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "file" / "below"))
+    assert compiled_anew(4) == 8
