@@ -66,9 +66,6 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("balloonproof: interrupted", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-        sys.exit(141)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(2)

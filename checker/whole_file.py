@@ -10,10 +10,12 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TextIO
 
+from balloonproof.model.ending import in_order
+
 
 @contextmanager
 def whole_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
-    """A text file to write that takes `path`'s place when the block ends; if it raises, nothing is left behind.
+    """A text file to write that takes `path`'s place when the block ends; if it raises, or a signal ends the process in it, nothing is left behind.
 
     What is behind a symbolic link is replaced, not the link.  What is no regular file, such as a device or a pipe, is written to where it is.
     OSError names `path`.
@@ -44,16 +46,17 @@ def _is_special(name: str) -> bool:
 
 @contextmanager
 def _replaced(target: Path) -> Iterator[TextIO]:
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".balloonproof-", suffix=".part")
-    try:
-        with open(handle, "w", encoding="utf-8") as stream:
-            yield stream
-        os.chmod(temporary, _mode(target))
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    with in_order():
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".balloonproof-", suffix=".part")
+        try:
+            with open(handle, "w", encoding="utf-8") as stream:
+                yield stream
+            os.chmod(temporary, _mode(target))
+            os.replace(temporary, target)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
 
 
 def _mode(target: Path) -> int:

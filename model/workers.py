@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -22,6 +23,8 @@ if TYPE_CHECKING:  # importing it takes longer than some checks, which tell thei
 T = TypeVar("T")
 Item = TypeVar("Item")
 Progress = Callable[[str], None]
+
+_PR_SET_PDEATHSIG = 1
 
 
 def silent(message: str) -> None:
@@ -57,7 +60,7 @@ class Background(Generic[T]):
 
             context = multiprocessing.get_context("fork")
             self.connection, sender = context.Pipe(duplex=False)
-            self._process = context.Process(target=_send_result, args=(work, sender), daemon=True)
+            self._process = context.Process(target=_send_result, args=(work, sender, os.getpid()), daemon=True)
             self._process.start()
             sender.close()
 
@@ -90,8 +93,9 @@ class Background(Generic[T]):
             self.connection.close()
 
 
-def _send_result(work: Callable[[], object], sender: Connection) -> None:
+def _send_result(work: Callable[[], object], sender: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker at once; its parent reports the interruption
+    _end_with(parent)
     outcome: tuple[bool, object]
     try:
         outcome = (True, work())
@@ -99,6 +103,17 @@ def _send_result(work: Callable[[], object], sender: Connection) -> None:
         outcome = (False, error)
     with suppress(BrokenPipeError):
         sender.send(outcome)
+
+
+def _end_with(parent: int) -> None:
+    """From now on this process is killed when its parent ends, however that ends: nobody waits for its work any more.  Linux only; prctl(2)."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before that
+        os._exit(1)
 
 
 def each(function: Callable[[Item], T], items: Sequence[Item], tell: Callable[[list[Item]], None] = lambda running: None) -> Iterator[tuple[int, T]]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from balloonproof.model.ending import in_order
 from balloonproof.model.engines.alike import alike_claims
 from balloonproof.model.engines.induction import Invariant, broken_by
 from balloonproof.model.engines.premise import Claim, projection_claims, queue_claims
@@ -116,7 +117,7 @@ def must_be_free(directory: Path) -> None:
 def _all_or_nothing(directory: Path, fill: Callable[[Path], None]) -> None:
     must_be_free(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory.parent) as name:
+    with in_order(), tempfile.TemporaryDirectory(dir=directory.parent) as name:
         temporary = Path(name) / "certificate"
         temporary.mkdir()
         fill(temporary)
