@@ -154,7 +154,7 @@ class Automaton:
         chosen = self.holding(meaning.before if role == "own" else meaning.others_before, states)
         if meaning.actions:
             steps = [apply(move, chosen) for move in self.moves_for(meaning, role)]
-            chosen = sorted_unique(np.concatenate([*steps, chosen[:0]]))
+            chosen = sorted_unique(np.concatenate([*steps, chosen if meaning.is_unsure else chosen[:0]]))
         return self.holding(meaning.after if role == "own" else TRUE, chosen)
 
     def after(self, number: int, meaning: Meaning, role: str, in_sync: bool) -> int:

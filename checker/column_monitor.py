@@ -146,7 +146,7 @@ class ColumnMonitor(PageMonitor):
         """The row of `next_set` for it: the same for whatever moves sets alike."""
         moves = tuple(map(id, self.automaton.moves_for(meaning, role))) if meaning.actions else None
         restricted = (id(meaning.before), id(meaning.after)) if role == "own" else (id(meaning.others_before), None)
-        key = (moves, restricted, in_sync)
+        key = (moves, meaning.is_unsure, restricted, in_sync)
         if key not in self._letter_numbers:
             self._letter_numbers[key] = len(self.letters)
             self.letters.append((meaning, role, in_sync))

@@ -125,7 +125,7 @@ def _follow(monitor: Monitor, trace: Trace) -> list[_Sighting]:
             meaning = monitor.vocabulary.meaning(event)
         except UnusableEvent as error:
             raise refusal(event, error.found, error.expected, error.word) from None
-        if meaning is not None and (meaning.actions or meaning.is_statement):
+        if meaning is not None and not meaning.is_unsure and (meaning.actions or meaning.is_statement):
             views = tuple(_views(monitor, event, meaning))
             sightings.setdefault((meaning.key, views), _Sighting(meaning, views, event.source)).events += 1
         monitor.step(event)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from balloonproof.checker.read.events import Event, Header, with_plain_ids
@@ -30,8 +30,8 @@ COARSE_NAMES: Mapping[str, tuple[str, ...]] = {
 IGNORED = frozenset({"migration.active", "migration.notify", "guest.config"})
 """Events that say nothing that the model does not know from others."""
 
-KNOWN_FLAGS = frozenset({"honoured", "dropped", "zero", "partial", "unreceived", "unmatched", "started", "stopped", "ignored"})
-"""Every flag that an event may carry."""
+KNOWN_FLAGS = frozenset({"honoured", "dropped", "zero", "partial", "unreceived", "unmatched", "started", "stopped", "ignored", "unsure"})
+"""Every flag that an event may carry.  `unsure`, of a step about pages: it happened here, or it did not."""
 
 FOLLOWED_UP_TO = "migration.postcopy"
 """Where real logs are followed no further: they do not show what a page that arrives in post-copy is."""
@@ -53,7 +53,8 @@ class Meaning:
     """What one kind of event says.
 
     `actions` may explain it (none: it is a statement, not a step); `before` and `after` restrict the states around the step;
-    `others` says that pages that are not named learn of it too.  `key` identifies the kind: equal keys mean equal meanings.
+    `others` says that pages that are not named learn of it too; `is_unsure` that the step may not have happened.
+    `key` identifies the kind: equal keys mean equal meanings.
     """
 
     key: str
@@ -64,6 +65,7 @@ class Meaning:
     others: bool = False
     opens_sync: bool = False
     is_statement: bool = False
+    is_unsure: bool = False
 
 
 def cell(name: str) -> Term:
@@ -126,6 +128,8 @@ class Vocabulary:
             raise UnknownEvent("flag", next(iter(event.flags - KNOWN_FLAGS)), sorted(KNOWN_FLAGS))
         if name in IGNORED:
             return None
+        if "unsure" in event.flags and not self.is_about_pages(name):
+            raise UnusableEvent(f"{name} unsure", "unsure only where an event is a step about pages", "unsure")
         if not event.pages and self.is_about_pages(name):
             if "count" in event.arguments:
                 return None
@@ -134,7 +138,8 @@ class Vocabulary:
         arguments = with_plain_ids(event.arguments)
         key = (name, event.flags, (*sorted(arguments.items()), size) if name in DETAILED else ())
         if key not in self._meanings:
-            self._meanings[key] = self._meaning(event._replace(arguments=arguments))
+            said = self._meaning(event._replace(arguments=arguments))
+            self._meanings[key] = replace(said, key=f"{said.key} unsure", is_unsure=True) if "unsure" in event.flags else said
         return self._meanings[key]
 
     def _meaning(self, event: Event) -> Meaning:

@@ -332,11 +332,12 @@ def random_traces() -> st.SearchStrategy[Trace]:
         header = Header(pages=8, chunk_pages=draw(st.sampled_from([1, 2, 3, 8])), system=system.name, observed=observed)
         ranges = st.lists(st.integers(0, 7).flatmap(lambda first: st.tuples(st.just(first), st.integers(1, 8 - first))), min_size=1, max_size=3)
         arguments = st.sampled_from([{}, {}, {}, {"cleared": 2}, {"class": "used"}, {"id": 0x80000001, "current": 0x80000001, "status": "requested"}])
-        flags = st.sampled_from([frozenset(), frozenset(), frozenset({"dropped"}), frozenset({"started"})])
+        flags = [frozenset(), frozenset(), frozenset({"dropped"}), frozenset({"started"})]
 
         def event(name: str) -> st.SearchStrategy[Event]:
             pages = ranges.map(tuple) if name in ABOUT_PAGES or name in STATEMENTS else st.just(())
-            return st.builds(Event, st.just(0), st.just(name), pages, arguments, flags)
+            may_be_unsure = [frozenset({"unsure"})] if name in ABOUT_PAGES else []
+            return st.builds(Event, st.just(0), st.just(name), pages, arguments, st.sampled_from([*flags, *may_be_unsure]))
 
         usual = [name for name in ("guest.allocate", "migration.start", "migration.merge", "guest.write", "migration.send", "host.hint") if name in own]
         start = [Event(0, "guest.allocate", ((0, 8),)), Event(0, "migration.start")] if draw(st.booleans()) else []

@@ -113,7 +113,7 @@ def test_a_record_becomes_one_trace(tmp_path: Path) -> None:
         "0.000250 host.command id=0x0 current=0x80000001 status=start stopped",
         "0.000260 host.hint pages=0x800+1024 status=stop dropped",
     ]
-    assert lines(trace, "guest") == ["0.000100 guest.dirty pages=0x6"]
+    assert lines(trace, "guest") == ["0.000100 guest.dirty pages=0x6 unsure", "0.000190 guest.dirty pages=0x6 unsure"]
     assert lines(trace, "memory") == [
         "0.000990 memory.compared pages=0x0+65536",
         "0.000990 memory.differs pages=0x900 class=free count=1",

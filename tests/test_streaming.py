@@ -101,7 +101,7 @@ def test_memory_does_not_grow_with_the_length_of_logs_of_qemu_and_of_page_header
             (tmp_path / name).write_text(text)
         found.append(measured(str(tmp_path), before=HOLD_LITTLE))
     _, (_, short, small), (_, long, large) = found
-    assert long - short == 300 * (2 * 256 + 2)
+    assert long - short == 300 * (2 * 256 + 3)  # a thread's last write before a sync counts there or after it
     assert large - small < LARGE // 8
 
 

@@ -22,7 +22,8 @@ HINT_BLOCK = 1024
 _COMPARED = "# compared"
 _RANGE = re.compile(r"(0x[0-9a-fA-F]+)\+([1-9][0-9]*)")
 
-_USED = frozenset({"used", "tail", "ref0"})
+_USED = frozenset({"used", "tail"})
+"""What says that a page is in use. One without a reference (``ref0``) may be part of a larger block, or wait on a processor's list of free pages."""
 
 
 @dataclass

@@ -11,8 +11,8 @@ from itertools import repeat
 from .events import NO_ARGUMENTS, NO_FLAGS, Event, Loss, Source
 from .ordering import Gaps, InOrder, Placed, PlacedEvents, disorder, in_order
 from .probes import Header, ProbeLog
-from .qemu import PAGE_BITS, QemuLog, Step
-from .spool import Sorted
+from .qemu import PAGE_BITS, Dirty, QemuLog, Step
+from .spool import Numbers, Sorted
 
 MIGRATION_STATES = {
     "setup": "migration.start",
@@ -32,6 +32,7 @@ _SHOWN_BY = {
     "runstate_set": _RUN_STATES,
 }
 _FINISH_MIGRATE = "finish-migrate"
+_UNSURE = frozenset({"unsure"})
 MOST_NOTES = 20
 """Of one kind, for single lines."""
 
@@ -160,32 +161,60 @@ def _run_state_event(step: Step) -> tuple[str, dict[str, str | int]]:
 
 
 def dirty_events(log: QemuLog, pages: int, start: int) -> HostEvents:
-    """The guest's writes to clean pages from ``start`` on, in the tracked RAM block of so many pages."""
+    """The guest's writes to clean pages from ``start`` on, in the tracked RAM block of so many pages.
+
+    A write is logged before its dirty bit is set (QEMU accel/tcg/cputlb.c, notdirty_write), and its thread may have to wait in between, however long.
+    What a thread logged last before a sync may so count for that sync or for a later one: it is unsure there, and again after each such sync.
+    """
     result = HostEvents()
     skipped: Counter[str] = Counter()
     limit = pages << PAGE_BITS
 
-    def times() -> Iterator[int]:
-        for time, _, address in log.dirty:
-            if time < start:
-                skipped["before the first migration"] += 1
-            elif address >= limit:
-                skipped["in other RAM blocks"] += 1
-            else:
-                yield time
+    def rows() -> Iterator[Dirty]:
+        return (row for row in log.dirty if row.time >= start and row.address < limit)
+
+    for row in log.dirty:
+        if row.time < start:
+            skipped["before the first migration"] += 1
+        elif row.address >= limit:
+            skipped["in other RAM blocks"] += 1
+    out_of_order = disorder(row.time for row in rows())
+    unsure = Numbers()
+    for end, row in _about_to_be_logged(log, in_order(rows(), out_of_order, lambda row: row[:2], lambda row: row.time)):
+        unsure.append(row.line)
+        result.placed.append(Placed((end.time, LOG_RANK, end.line), _write(log.path, row, _UNSURE)))
 
     def placed() -> Iterator[Placed]:
-        path = log.path
-        for time, line, address in log.dirty:
-            if time >= start and address < limit:
-                event = Event(0, "guest.dirty", ((address >> PAGE_BITS, 1),), NO_ARGUMENTS, NO_FLAGS, Source(path, line))
-                yield Placed((time, LOG_RANK, line), event)
+        lines = iter(unsure)
+        line = next(lines, None)
+        for row in rows():
+            while line is not None and line < row.line:
+                line = next(lines, None)
+            yield Placed((row.time, LOG_RANK, row.line), _write(log.path, row, _UNSURE if line == row.line else NO_FLAGS))
 
-    result.pages = [InOrder(placed, disorder(times()))]
+    result.pages = [InOrder(placed, out_of_order)]
     if log.dirty:
         result.observed.add("guest.dirty")
     result.notes.extend(f"{log.path}: {count} guest writes {where} left out" for where, count in sorted(skipped.items()))
     return result
+
+
+def _write(path: str, row: Dirty, flags: frozenset[str]) -> Event:
+    return Event(0, "guest.dirty", ((row.address >> PAGE_BITS, 1),), NO_ARGUMENTS, flags, Source(path, row.line))
+
+
+def _about_to_be_logged(log: QemuLog, writes: Iterable[Dirty]) -> Iterator[tuple[Step, Dirty]]:
+    """For each end of a sync, each thread's last write that was logged before that sync began; ``writes`` are in order of time."""
+    last: dict[str | None, Dirty] = {}
+    left = iter(writes)
+    write = next(left, None)
+    for step in log.steps:
+        if step.kind == "migration_bitmap_sync_start":
+            while write is not None and write.time <= step.time:
+                last[write.thread] = write
+                write = next(left, None)
+        elif step.kind == "migration_bitmap_sync_end":
+            yield from ((step, row) for row in last.values())
 
 
 def add_losses(result: HostEvents, path: str, losses: Iterable[Loss], what: str) -> None:

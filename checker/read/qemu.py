@@ -49,11 +49,12 @@ class Step(NamedTuple):
 
 
 class Dirty(NamedTuple):
-    """The guest writes to a page whose dirty bit is clear (``memory_notdirty_write_access``)."""
+    """The guest writes to a page whose dirty bit is clear (``memory_notdirty_write_access``): this thread is about to set it."""
 
     time: int
     line: int
     address: int
+    thread: str | None
 
 
 class Save(NamedTuple):
@@ -104,7 +105,7 @@ class QemuLog:
     """Those of the steps."""
     threads_that_sync: set[str] = field(default_factory=set)
     """The ids of the migration threads."""
-    dirty: Rows[Dirty] = field(default_factory=lambda: Rows(Dirty, "qqQ"))
+    dirty: Rows[Dirty] = field(default_factory=lambda: Rows(Dirty, "qqQn"))
     saves: Rows[Save] = field(default_factory=lambda: Rows(Save, "qqnQ"))
     loads: Rows[Load] = field(default_factory=no_loads)
     sections: Rows[Section] = field(default_factory=lambda: sections_of(()))
@@ -173,7 +174,7 @@ class Collector:
         self.time = time = at
         log.first = log.first or time
         if kind == "memory_notdirty_write_access":
-            log.dirty.append(Dirty(time, number, int(fields["ram_addr"], 16)))
+            log.dirty.append(Dirty(time, number, int(fields["ram_addr"], 16), thread))
         elif kind == "ram_save_page":
             log.saves.append(Save(time, number, fields["block"], int(fields["offset"], 16)))
         elif kind == "ram_load_loop":

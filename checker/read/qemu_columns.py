@@ -110,11 +110,12 @@ class _Reader:
         if rows is self.collector.log.loads:
             found, ranges = (places[columns.counts[ranges] & PAGE_FLAGS != 0] for places in (found, ranges))
         values: list[NDArray[Any]] = [columns.times[found], columns.lines[found], columns.firsts[ranges]]
-        if len(found) and "n" in rows.types:
-            blocks = {kind: rows.number(_words(self.table.kinds[kind])[1]) for kind in np.unique(columns.kinds[found]).tolist()}
+        if len(found):
+            word = 0 if rows is self.collector.log.dirty else 1
+            names = {kind: rows.number(_words(self.table.kinds[kind])[word]) for kind in np.unique(columns.kinds[found]).tolist()}
             known = np.zeros(len(self.table.kinds), dtype=np.uint32)
-            known[list(blocks)] = list(blocks.values())
-            values.insert(2, known[columns.kinds[found]])
+            known[list(names)] = list(names.values())
+            values.insert(rows.types.index("n"), known[columns.kinds[found]])
         if rows is self.collector.log.loads:
             values += [columns.counts[ranges], np.full(len(found), self.collector.log.load_sections - 1)]
         if len(found):
