@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 
 
 def main() -> None:
-    """Run the command line.  It ends as other programs do when nobody reads its output any more: by SIGPIPE."""
+    """Run the command line.
+
+    It ends as other programs do when nobody reads its output any more: by SIGPIPE.  A file's name is printed as far as it is text.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

@@ -18,12 +18,12 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     """A text file to write that takes `path`'s place when the block ends; if it raises, or a signal ends the process in it, nothing is left behind.
 
     What is behind a symbolic link is replaced, not the link.  What is no regular file, such as a device or a pipe, is written to where it is.
-    OSError names `path`.
+    What is no character, such as a byte of a file's name that is not UTF-8, is written as a number.  OSError names `path`.
     """
     name = os.fspath(path)
     try:
         if _is_special(name):
-            with open(name, "w", encoding="utf-8") as stream:
+            with open(name, "w", encoding="utf-8", errors="backslashreplace") as stream:
                 yield stream
             return
         target = Path(os.path.realpath(name))
@@ -49,7 +49,7 @@ def _replaced(target: Path) -> Iterator[TextIO]:
     with in_order():
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".balloonproof-", suffix=".part")
         try:
-            with open(handle, "w", encoding="utf-8") as stream:
+            with open(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
                 yield stream
             os.chmod(temporary, _mode(target))
             os.replace(temporary, target)

@@ -14,7 +14,8 @@ def github_lines(reports: Sequence[Report]) -> Iterator[str]:
     for report in reports:
         for finding in report.findings:
             yield _annotation(report, finding)
-        yield f"{report.name}: {summary(report)}"
+        name = "".join(character if character.isprintable() else repr(character)[1:-1] for character in report.name)
+        yield f"balloonproof: {name}: {summary(report)}"  # begins with a word of its own: a name may look like a command
 
 
 def _annotation(report: Report, finding: Finding) -> str:

@@ -6,6 +6,7 @@ What a trace does not decide has kind `open`, as the standard names it.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -64,7 +65,7 @@ def _result(report: Report, finding: Finding, index: dict[str, int]) -> dict[str
 def _location(place: Source, message: str | None = None) -> dict[str, Any]:
     """A line of a file; standard input has a name of its own, and what has no line is the file as a whole."""
     path = relative(place.path) if place.path not in ("-", "") else "stdin"
-    uri = Path(path).as_uri() if Path(path).is_absolute() else quote(path)
+    uri = Path(path).as_uri() if Path(path).is_absolute() else quote(os.fsencode(path))
     physical: dict[str, Any] = {"artifactLocation": {"uri": uri}}
     if place.line > 0:
         physical["region"] = {"startLine": place.line}
@@ -75,4 +76,4 @@ def _fingerprint(report: Report, finding: Finding, place: Source | None) -> str:
     """The same for the same finding when lines of the trace move: rule, kind, file, event and page, but not the line."""
     event = finding.lost_at or finding.event
     parts = (rule_of(finding), finding.kind, relative(place.path) if place else report.name, event.name if event else "", f"{finding.page:#x}")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()[:32]
