@@ -22,7 +22,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     """
     name = os.fspath(path)
     try:
-        if _is_special(name):
+        if is_special(name):
             with open(name, "w", encoding="utf-8", errors="backslashreplace") as stream:
                 yield stream
             return
@@ -36,7 +36,7 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[TextIO]:
         raise OSError(error.errno, error.strerror, name) from None
 
 
-def _is_special(name: str) -> bool:
+def is_special(name: str) -> bool:
     """Is there something that is no regular file?"""
     try:
         return not S_ISREG(os.stat(name).st_mode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import shutil
 import sys
 import time
@@ -45,8 +46,10 @@ def settings_of(words: Iterable[str]) -> dict[str, str]:
 
 def must_exist(path: str) -> None:
     """One line with the nearest name if a path does not exist."""
-    if path == "-" or Path(path).exists():
+    if path == "-" or os.path.exists(path):
         return
+    if os.path.islink(path):
+        raise click.UsageError(f"{path}: a symbolic link that leads nowhere")
     folder = Path(path).parent
     names = [item.name for item in folder.iterdir()] if folder.is_dir() else []
     near = difflib.get_close_matches(Path(path).name, names, n=1, cutoff=0.6)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ GoOn = Callable[[bool], bool]
 
 @dataclass
 class GrowingFile:
-    """A file, or standard input (``-``), that somebody writes; each iteration begins at its first line."""
+    """A file, a pipe, or standard input (``-``), that somebody writes; each iteration begins at its first line."""
 
     path: str
     go_on: GoOn
@@ -34,7 +35,7 @@ class GrowingFile:
     def lines(self) -> Iterator[tuple[int, str]]:
         """Its lines with their numbers, as :func:`.sources.lines`, and :data:`PAUSE` whenever nothing new has come for a while.
 
-        They end where standard input does, or when it shall not go on.
+        They end where a pipe does, or when it shall not go on.
 
         Raises :class:`TraceInputError` if the file cannot be read, is compressed, or did not only grow.
         """
@@ -50,14 +51,17 @@ class GrowingFile:
     def _blocks(self) -> Iterator[bytes]:
         begun = False
         try:
-            for block in self._of_standard_input() if self.path == standard_input.NAME else self._of_file():
+            for block in self._of_pipe() if standard_input.is_pipe(self.path) else self._of_file():
                 if block and not begun and codec_of(block):
                     raise TraceInputError(self.path, "is compressed: only plain text can be followed while it is written")
+                block = block if begun else block.removeprefix(BOM_UTF8)
                 begun = begun or bool(block)
                 yield block
                 if not self.go_on(bool(block)):
                     return
         except OSError as error:
+            if error.filename not in (None, self.path):
+                raise
             raise TraceInputError(self.path, f"cannot be read: {error.strerror or error}") from None
 
     def _of_file(self) -> Iterator[bytes]:
@@ -84,8 +88,8 @@ class GrowingFile:
         if mine.st_size < position:
             raise TraceInputError(self.path, f"was cut to {mine.st_size} bytes while it was followed, after {position} had been read")
 
-    def _of_standard_input(self) -> Iterator[bytes]:
-        reading = standard_input.Reading()
+    def _of_pipe(self) -> Iterator[bytes]:
+        reading = standard_input.Reading(self.path)
         while True:
             if not reading.has_more(_PAUSE):
                 yield b""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from ...grammar import Line, TraceInputError, TraceSyntaxError, line_parser
 from ..whole_file import whole_file
 from .events import NO_ARGUMENTS, NO_FLAGS, Event, Expectation, Header, Pages, Source, Trace, merge_ranges
-from .sources import blocks, is_long, lines
+from .sources import is_long, lines, text_blocks
 
 if TYPE_CHECKING:
     from .scanner import Batch
@@ -201,7 +201,7 @@ class NativeFile:
         """The same events as columns of numbers, see :func:`.scanner.scan`; needs numba."""
         from .scanner import scan
 
-        return scan(blocks(self.path), self.path, detailed)
+        return scan(text_blocks(self.path), self.path, detailed)
 
 
 def _read(numbered: Iterable[tuple[int, str]], path: str) -> Trace:

@@ -12,7 +12,7 @@ from ...grammar import Line, TraceInputError, TraceSyntaxError, line_parser
 from .. import jit
 from .events import Loss
 from .rows import Rows
-from .sources import blocks, is_long, lines
+from .sources import is_long, lines, text_blocks
 from .spool import Spool
 
 PAGE_BITS = 12
@@ -132,7 +132,7 @@ def read_qemu_log(path: str) -> QemuLog:
     if jit.is_available() and is_long(path):
         from .qemu_columns import read_blocks
 
-        return read_blocks(QemuLog(path), blocks(path))
+        return read_blocks(QemuLog(path), text_blocks(path))
     return collect(QemuLog(path), log_lines(lines(path), path))
 
 

@@ -6,12 +6,12 @@ without a name: what is read of a log does not grow with the log.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from array import array
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import IO, Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
+
+from .put_away import PutAway
 
 R = TypeVar("R", bound=tuple[Any, ...])
 
@@ -33,7 +33,7 @@ class Rows(Sequence[R], Generic[R]):
         """The last rows."""
         self.names: list[Any] = []
         self._numbers: dict[Hashable, int] = {}
-        self._file: IO[bytes] | None = None
+        self._file = PutAway()
         self._blocks = 0
         self._read: tuple[int, Columns] = (-1, [])
 
@@ -70,12 +70,9 @@ class Rows(Sequence[R], Generic[R]):
     def _put_away(self) -> None:
         """Moves whole blocks into the file."""
         while len(self.columns[0]) >= BLOCK:
-            if self._file is None:
-                self._file = tempfile.TemporaryFile(prefix="balloonproof-")  # noqa: SIM115
+            self._file.add(b"".join(column[:BLOCK].tobytes() for column in self.columns))
             for column in self.columns:
-                self._file.write(column[:BLOCK].tobytes())
                 del column[:BLOCK]
-            self._file.flush()
             self._blocks += 1
 
     def _block(self, number: int) -> Columns:
@@ -83,11 +80,10 @@ class Rows(Sequence[R], Generic[R]):
         if number == self._blocks:
             return self.columns
         if self._read[0] != number:
-            assert self._file is not None
             columns: Columns = [array(column.typecode) for column in self.columns]
             at = number * BLOCK * sum(column.itemsize for column in columns)
             for column in columns:
-                column.frombytes(os.pread(self._file.fileno(), BLOCK * column.itemsize, at))
+                column.frombytes(self._file.read(BLOCK * column.itemsize, at))
                 at += BLOCK * column.itemsize
             self._read = number, columns
         return self._read[1]

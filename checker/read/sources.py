@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import lzma
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from enum import Enum
 from hashlib import sha256
 from typing import Any, AnyStr, Protocol
@@ -19,6 +21,8 @@ _BLOCK = 1 << 20
 _PIECE = 1 << 14
 """Bytes of text, or of compressed data, that are decoded at a time: of the latter a log of one line that repeats itself becomes a hundred times as long."""
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\x00", "xz"))
+_LONGEST_MAGIC = max(len(magic) for magic, _ in _MAGIC)
+_LONGEST_LINE = 1 << 26
 _SNIFFED_BYTES, _SNIFFED_LINES = 1 << 14, 3
 _STREAM_MAGIC = b"QEVM"
 _SIMPLE_MAGIC = tuple(b"\xff" * 8 + (0xF2B177CB0AA429B4).to_bytes(8, order) for order in ("little", "big"))
@@ -46,7 +50,7 @@ def lines(path: str) -> Iterator[tuple[int, str]]:
     missing, empty or damaged, and :class:`TraceSyntaxError` at a byte that is not UTF-8 or a last line without an end.
     """
     number, rest, empty = 1, b"", True
-    for block in blocks(path):
+    for block in text_blocks(path):
         empty = empty and not block
         for part in (block[:_PIECE], block[_PIECE:]) if number == 1 else (block,):  # who wants the first lines only does not pay for a block
             piece = rest + part
@@ -90,8 +94,6 @@ def recognise(path: str) -> Kind:
         return Kind.SIMPLE_TRACE
     if block.startswith(_STREAM_MAGIC):
         return Kind.STREAM
-    if b"\0" in block[:_SNIFFED_BYTES]:
-        return Kind.IGNORED
     return recognise_lines(block[:_SNIFFED_BYTES].decode("utf-8", errors="replace").split("\n"))
 
 
@@ -154,15 +156,32 @@ def decode(block: bytes, path: str, number: int) -> str:
         raise TraceSyntaxError(path, line, len(text) + 1, found, ("UTF-8 text",), text + "\N{REPLACEMENT CHARACTER}") from None
 
 
+def text_blocks(path: str) -> Iterator[bytes]:
+    """As :func:`blocks` of a file of lines. Raises :class:`TraceInputError` at what is too long for one, rather than fill memory with it."""
+    read = length = 0
+    for block in blocks(path):
+        read += len(block)
+        end = block.rfind(b"\n") + 1
+        length = len(block) - end if end else length + len(block)
+        if length > _LONGEST_LINE:
+            raise TraceInputError(path, f"is no text: expected the end of the line that begins at byte {read - length}, found {length >> 20} MiB without one")
+        yield block
+
+
 def blocks(path: str) -> Iterator[bytes]:
-    """The bytes of a file, decompressed, some at a time; ``-`` is standard input. Raises :class:`TraceInputError`."""
+    """The bytes of a file, decompressed, some at a time, without the mark of UTF-8; ``-`` is standard input.
+
+    Raises :class:`TraceInputError`, and OSError where a pipe's copy finds no room.
+    """
     try:
-        if path == standard_input.NAME:
-            yield from _decompressed(standard_input.Reading(), path)
-            return
-        with open(path, "rb") as file:
-            yield from _decompressed(file, path)
+        with nullcontext(standard_input.Reading(path)) if standard_input.is_pipe(path) else open(path, "rb") as file:
+            begun = False
+            for block in _decompressed(file, path):
+                yield block if begun else block.removeprefix(BOM_UTF8)
+                begun = begun or bool(block)
     except OSError as error:
+        if error.filename not in (None, path):
+            raise
         raise TraceInputError(path, f"cannot be read: {error.strerror or error}") from None
 
 
@@ -177,6 +196,8 @@ class _Readable(Protocol):
 
 def _decompressed(file: _Readable, path: str) -> Iterator[bytes]:
     block = file.read(_BLOCK)
+    while len(block) < _LONGEST_MAGIC and (more := file.read(_BLOCK)):  # a pipe may give less
+        block += more
     codec = codec_of(block)
     if codec is None:
         while block:

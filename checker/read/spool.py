@@ -1,4 +1,4 @@
-"""Many rows of any kind, of which only the last are in memory, the others in a temporary file (in the folder that TMPDIR names) without a name.
+"""Many rows of any kind, of which only the last are in memory, the others in a temporary file.
 
 What rows of numbers take is less as columns, see ``rows``; here a row may hold whatever can be pickled.
 """
@@ -6,12 +6,12 @@ What rows of numbers take is less as columns, see ``rows``; here a row may hold 
 from __future__ import annotations
 
 import pickle
-import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from heapq import heappop, heappush
-from os import pread
-from typing import IO, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from .put_away import PutAway
 
 R = TypeVar("R", bound=tuple[Any, ...])
 
@@ -25,24 +25,20 @@ class _Blocks:
     """Blocks of plain tuples in a file."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] | None = None
+        self._file = PutAway()
         self._ends = array("Q", [0])
 
     def __len__(self) -> int:
         return len(self._ends) - 1
 
     def add(self, rows: list[Plain]) -> None:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="balloonproof-")  # noqa: SIM115
         block = pickle.dumps(rows, pickle.HIGHEST_PROTOCOL)
-        self._file.write(block)
-        self._file.flush()
+        self._file.add(block)
         self._ends.append(self._ends[-1] + len(block))
 
     def read(self, number: int) -> list[Plain]:
-        assert self._file is not None
         begin, end = self._ends[number : number + 2]
-        rows: list[Plain] = pickle.loads(pread(self._file.fileno(), end - begin, begin))
+        rows: list[Plain] = pickle.loads(self._file.read(end - begin, begin))
         return rows
 
 
