@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from balloonproof.checker import class_loops as classes
 from balloonproof.checker import follow_loops as loops
 from balloonproof.checker.automaton import IMPOSSIBLE
-from balloonproof.checker.monitor import CHECKPOINTS, PageMonitor, Places
+from balloonproof.checker.monitor import CHECKPOINTS, COMPLETING, PageMonitor, Places
 from balloonproof.checker.observe import FOLLOWED_UP_TO, LOST_SOME, Meaning
 from balloonproof.checker.read.event_batches import EventBatch, EventKinds
 from balloonproof.checker.read.events import Event, Header
@@ -128,7 +128,7 @@ class ColumnMonitor(PageMonitor):
         flags = {
             loops.OPENS_SYNC: meaning.opens_sync,
             loops.CLOSES_SYNC: "merge" in meaning.actions,
-            loops.COMPLETES: "complete" in meaning.actions,
+            loops.COMPLETES: bool(COMPLETING.intersection(meaning.actions)),
             loops.ASKS: bool(CHECKPOINTS.intersection(meaning.actions))
             or example.name in ("memory.compared", "memory.differs")
             or (self.watches_hints and example.name == "host.hint"),

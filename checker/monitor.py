@@ -27,6 +27,8 @@ from balloonproof.model.language import Configuration
 
 CHECKPOINTS = frozenset({"start-migration", "switch-over"})
 """Actions before which it is said what was violated so far: they begin something new."""
+COMPLETING = frozenset({"complete", "finish-snapshot"})
+"""Actions by which a migration, or a snapshot, has completed."""
 
 
 WHAT_TELLS_STALE_HINTS = ("host.hint", "host.command", "guest.hint", "guest.start")
@@ -211,7 +213,7 @@ class Monitor(PageMonitor):
             self._move(event, meaning, "own", slice(0, self.page_count))
         if "merge" in meaning.actions:
             self.in_sync = False
-        if "complete" in meaning.actions:
+        if COMPLETING.intersection(meaning.actions):
             self.completed = True
 
     def say_equal(self, event: Event, meaning: Meaning, where: NDArray[np.bool_]) -> None:

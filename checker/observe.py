@@ -24,8 +24,19 @@ COARSE_NAMES: Mapping[str, tuple[str, ...]] = {
     "host.hint": ("accept-hint",),
     "host.command": ("take-start", "take-stop"),
     "guest.start": ("send-start", "send-start-reread"),
+    "migration.start": ("start-snapshot",),
+    "management.pause": ("save-devices",),
+    "management.resume": ("start-vm",),
+    "migration.send": ("save-page",),
+    "migration.complete": ("finish-snapshot",),
+    "migration.cancel": ("cancel-snapshot",),
+    "migration.fail": ("cancel-snapshot",),
+    "migration.cleanup": ("close-snapshot",),
 }
-"""Events of real logs that stand for one of several actions, or carry another name than the action's own."""
+"""Events of real logs that stand for one of several actions, or carry another name than the action's own: a background snapshot is logged as a migration."""
+
+_UNSURE_IN_SNAPSHOTS = frozenset({"management.pause", "management.resume"})
+"""What else than a background snapshot may stop and start the VM."""
 
 IGNORED = frozenset({"migration.active", "migration.notify", "guest.config"})
 """Events that say nothing that the model does not know from others."""
@@ -91,6 +102,8 @@ class Vocabulary:
             known = tuple(name for name in names if name in self.actions)
             if known:
                 self.by_event[event] = known
+        # a snapshot has no dirty log: what QEMU logs is then a write that may have to wait
+        self.ignored = IGNORED | {"guest.dirty"} if "save-page" in self.actions else IGNORED
         self._meanings: dict[object, Meaning] = {}
         self.has_sync_windows = header.observes("migration.sync-begin")
 
@@ -113,7 +126,7 @@ class Vocabulary:
         A write that sets the page's dirty bit is always logged as guest.dirty (QEMU memory_notdirty_write_access); one to a page
         that is dirty already is not.  With TCG's own dirty memory, it is the TLB entry that notices the write, or does not.
         """
-        if action in COARSE_NAMES["guest.dirty"] and self.header.observes("guest.dirty"):
+        if action in COARSE_NAMES["guest.dirty"] and self.header.observes("guest.dirty") and "guest.dirty" not in self.ignored:
             tcg = dict(self.configuration.settings).get("dirty-log") == "tcg"
             return negate(cell("page.armed")) if tcg else cell("page.logged")
         return TRUE
@@ -126,7 +139,7 @@ class Vocabulary:
         name = event.name
         if not event.flags <= KNOWN_FLAGS:
             raise UnknownEvent("flag", next(iter(event.flags - KNOWN_FLAGS)), sorted(KNOWN_FLAGS))
-        if name in IGNORED:
+        if name in self.ignored:
             return None
         if "unsure" in event.flags and not self.is_about_pages(name):
             raise UnusableEvent(f"{name} unsure", "unsure only where an event is a step about pages", "unsure")
@@ -156,8 +169,10 @@ class Vocabulary:
             return self._command(event)
         if name == "migration.send" and "unreceived" in event.flags:  # the source's log has it, the destination's does not
             return Meaning("migration.send unreceived", actions, before=FALSE)
-        if name == "migration.cleanup" and event.arguments.get("state") == "completed":
-            return Meaning(name + " completed")
+        if name == "migration.cleanup" and (event.arguments.get("state") == "completed") != ("close-snapshot" in actions):
+            return Meaning(f"{name} {event.arguments.get('state')}")
+        if name in _UNSURE_IN_SNAPSHOTS and not {"save-devices", "start-vm"}.isdisjoint(actions):
+            return Meaning(name, actions, is_unsure=True)
         noticed = any(item not in self.one_page.unnoticed for item in actions) and self.actions[actions[0]].per_page
         return Meaning(name, actions, others=noticed and self._tells_others(actions))
 

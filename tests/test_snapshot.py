@@ -181,3 +181,35 @@ def test_brute_force_on_two_pages_agrees(without: list[str], safe: bool) -> None
     bad = disj(*(negate(explicit.predicate(item, page)) for item in SNAPSHOT.properties if item.kind == "always" for page in (0, 1)))
     assert len(states) > 1000
     assert holds(compile_predicate(bad, Layout.of(explicit.variables)), states).any() != safe
+
+
+LOG = """\
+1@100.000000:migrate_set_state new state setup
+2@100.100000:migrate_set_state new state active
+2@100.200000:vm_state_notify running 0 reason 2 (paused)
+1@100.300000:vm_state_notify running 1 reason 9 (running)
+{saves}2@101.000000:migrate_set_state new state completed
+2@101.100000:savevm_state_cleanup
+1@102.000000:vm_state_notify running 0 reason 2 (paused)
+"""
+LOADS = "9@200.000000:ram_load_start \n9@200.000001:ram_load_start \n{loads}9@201.000000:migrate_set_state new state completed\n"
+SAVE = "2@100.4{page:05}:ram_save_page pc.ram: offset: {page:#x}000 host: 0x7f0000000000\n"
+LOAD = "9@200.4{page:05}:ram_load_loop pc.ram: addr: {page:#x}000 flags: 0x8 host: 0x7f0000000000\n"
+ASKED = '{"execute": "migrate-set-capabilities", "arguments": {"capabilities": [{"capability": "background-snapshot", "state": true}]}}'
+PAGES = 256
+
+
+@pytest.mark.parametrize(("unsaved", "verdict"), [((), "accept"), ((5,), "reject")])
+@pytest.mark.parametrize("told_by", ["qmp", "option"])
+def test_logs_of_a_background_snapshot_are_checked_as_one(tmp_path: Path, unsaved: tuple[int, ...], verdict: str, told_by: str) -> None:
+    """QEMU logs it as a migration, without syncs; the VM is stopped and started in between, and whenever somebody wants to."""
+    pages = [page for page in range(PAGES) if page not in unsaved]
+    saves = "1@100.350000:memory_notdirty_write_access 0x1 ram_addr 0x9000 size 8\n" + "".join(SAVE.format(page=page) for page in pages)
+    (tmp_path / "src.cmdline").write_text("qemu-system-x86_64 -accel tcg -m 1M\n")
+    (tmp_path / "src.log").write_text(LOG.format(saves=saves))
+    (tmp_path / "dst.log").write_text(LOADS.format(loads="".join(LOAD.format(page=page) for page in pages)))
+    if told_by == "qmp":
+        (tmp_path / "src.qmp.log").write_text(f"99.0 > {ASKED}\n")
+    report = check(tmp_path, system=None if told_by == "qmp" else "snapshot")
+    assert (report.configuration.system, report.verdict, report.completed) == (SNAPSHOT, verdict, True)
+    assert [item.pages for item in report.findings] == [((page, 1),) for page in unsaved]

@@ -59,7 +59,7 @@ def add_streams(found: dict[int, QemuLog], source: QemuLog | None, streams: Sequ
             if equal:
                 continue
         sections = stream.loads[-1].section + 1 if stream.loads else 0
-        found[index] = QemuLog(stream.path, loads=stream.loads, load_sections=sections, postcopy_loads=stream.postcopy_pages)
+        found[index] = QemuLog(stream.path, loads=stream.loads, load_flags=stream.load_flags, load_sections=sections, postcopy_loads=stream.postcopy_pages)
     return notes
 
 

@@ -59,10 +59,11 @@ def infer(command: str, qmp: QmpLog | None, observed: Collection[str], steps: Co
     for first, old in _SINCE:
         if version is not None and version < first:
             settings |= {name: value for name, value in old.items() if name in known}
-    dirty_log, why_log = _dirty_log(command, known["dirty-log"])
-    if dirty_log == "tcg" or (dirty_log is not None and "dirty-log" not in settings):
-        settings["dirty-log"] = dirty_log
-    reasons.append(why_log)
+    if "dirty-log" in known:
+        dirty_log, why_log = _dirty_log(command, known["dirty-log"])
+        if dirty_log == "tcg" or (dirty_log is not None and "dirty-log" not in settings):
+            settings["dirty-log"] = dirty_log
+        reasons.append(why_log)
     if TIMED_SYNC in steps and "mid-round-sync" in known:
         settings["mid-round-sync"] = "yes"
         reasons.append(f"a timer syncs in the middle of a round ({TIMED_SYNC} in the source's log)")
@@ -72,6 +73,11 @@ def infer(command: str, qmp: QmpLog | None, observed: Collection[str], steps: Co
     return Inferred(system, settings, without, (f"checked as {chosen}: {'; '.join(reasons)}",))
 
 
+def takes_snapshot(qmp: QmpLog | None) -> bool:
+    """Is what QMP starts as a migration a background snapshot?"""
+    return qmp is not None and qmp.capabilities.get("background-snapshot", False)
+
+
 def memory_pages(command: str) -> int | None:
     """The pages of the guest's main RAM block, if the command line says so."""
     memory = _MEMORY.search(command)
@@ -79,6 +85,8 @@ def memory_pages(command: str) -> int | None:
 
 
 def _system(command: str, qmp: QmpLog | None, observed: Collection[str]) -> tuple[str, str]:
+    if takes_snapshot(qmp):
+        return "snapshot", "with the capability background-snapshot (QMP)"
     if _HINT_EVENTS & set(observed):
         return "hinting", "hints were recorded"
     if command and not _HINTS_ASKED_FOR.search(command):

@@ -109,6 +109,8 @@ class QemuLog:
     saves: Rows[Save] = field(default_factory=lambda: Rows(Save, "qqnQ"))
     loads: Rows[Load] = field(default_factory=no_loads)
     sections: Rows[Section] = field(default_factory=lambda: sections_of(()))
+    load_flags: int = 0
+    """The flags that any load carried."""
     load_sections: int = 0
     postcopy_loads: int = 0
     other: int = 0
@@ -180,6 +182,7 @@ class Collector:
         elif kind == "ram_load_loop":
             flags = int(fields["flags"], 16)
             if flags & PAGE_FLAGS:
+                log.load_flags |= flags
                 log.loads.append(Load(time, number, fields["block"], int(fields["offset"], 16), flags, log.load_sections - 1))
         elif kind in _STEPS:
             previous = self.last_of_thread.get(thread, (time, number)) if thread is not None else (time, number)

@@ -117,6 +117,7 @@ class _Reader:
             known[list(names)] = list(names.values())
             values.insert(rows.types.index("n"), known[columns.kinds[found]])
         if rows is self.collector.log.loads:
+            self.collector.log.load_flags |= int(np.bitwise_or.reduce(columns.counts[ranges]))
             values += [columns.counts[ranges], np.full(len(found), self.collector.log.load_sections - 1)]
         if len(found):
             rows.extend_columns(column.tobytes() for column in values)

@@ -26,13 +26,13 @@ from .guest import BY_GUEST_CLOCK, guest_events
 from .guest_addresses import GuestAddresses, guest_addresses
 from .host import SEND_RANK, HostEvents, dirty_events, last_headers, log_events
 from .host_probes import probe_events
-from .inference import infer, memory_pages
+from .inference import infer, memory_pages, takes_snapshot
 from .management import management_events
 from .ordering import InOrder, Merged, Placed
 from .probes import ProbeLog, read_probes
-from .qemu import PAGE_BITS, QemuLog, read_qemu_log
+from .qemu import FLAG_XBZRLE, PAGE_BITS, QemuLog, read_qemu_log
 from .qmp import QmpLog, read_qmp_log
-from .sends import Sends, beside_channels, sends_of_attempt
+from .sends import BESIDES, Sends, besides, sends_of_attempt
 from .simple import read_simple_trace
 from .sources import Kind, is_copy, read_text, recognise
 from .stream import Stream, read_stream
@@ -243,9 +243,10 @@ def _assemble(record: _Record, parts: list[HostEvents], pages: int, addresses: G
     steps = record.source.kinds if record.source is not None else set()
     inferred = infer(record.command, record.qmp, observed, steps)
     closing: list[Event] = []
-    if open_end and record.comparisons:
-        notes.append(f"not used, as they compare what came after the end of this trace: {', '.join(record.comparisons)}")
-    for path in record.comparisons if not open_end else ():
+    later = open_end or ("a snapshot" if takes_snapshot(record.qmp) else "")
+    if later and record.comparisons:
+        notes.append(f"not used, as they compare what came later: {', '.join(record.comparisons)}")
+    for path in record.comparisons if not later else ():
         observed |= {"memory.differs", "memory.compared"}
         closing += _compared(record, path, pages, addresses)
     for part in parts:
@@ -306,8 +307,12 @@ def _all_sends(record: _Record, windows: list[Window]) -> list[Sends]:
     if record.source is None and not received:
         return []
     found = [sends_of_attempt(record.source, received.get(i), record.probes, window) for i, window in enumerate(windows)]
-    multifd = any(stream.multifd for stream in record.streams) or (record.qmp is not None and record.qmp.capabilities.get("multifd", False))
-    return [beside_channels(sends) for sends in found] if multifd else found
+    used = {"multifd": any(stream.multifd for stream in record.streams), "xbzrle": any(log.load_flags & FLAG_XBZRLE for log in received.values())}
+    set_by_qmp = record.qmp.capabilities if record.qmp is not None else {}
+    for capability in BESIDES:
+        if used[capability] or set_by_qmp.get(capability):
+            found = [besides(sends, capability) for sends in found]
+    return found
 
 
 def _send_events(found: list[Sends], pages: int) -> HostEvents:

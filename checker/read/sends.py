@@ -63,9 +63,17 @@ class Sends:
     """Of so many zero pages it is not known at which side of a sync they were sent."""
 
 
-def beside_channels(found: Sends) -> Sends:
-    """The same where multifd is used: of what its channels carry nothing is read, so any page may have been sent besides."""
-    note = "multifd: its channels are not read, so pages may have been sent that no log shows"
+BESIDES = {
+    "multifd": "its channels are not read",
+    # QEMU migration/ram.c, save_xbzrle_page: nothing is put on the stream for a page that is as it was sent last
+    "xbzrle": "a page that is still as it was sent last is not sent again",
+}
+"""Capabilities by which pages reach the destination that no log shows."""
+
+
+def besides(found: Sends, capability: str) -> Sends:
+    """The same where one of :data:`BESIDES` is used: any page may have been sent besides."""
+    note = f"{capability}: {BESIDES[capability]}, so pages may have been sent that no log shows"
     sends = kept(send._replace(flags=send.flags - {"unreceived"}) for send in found.sends)
     return replace(found, sends=sends, notes=[*found.notes, note], complete=False)
 

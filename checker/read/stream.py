@@ -44,6 +44,8 @@ class Stream:
     capabilities: tuple[str, ...] = ()
     """The migration capabilities that the stream depends on and says so."""
     loads: Rows[Load] = field(default_factory=no_loads)
+    load_flags: int = 0
+    """The flags that any of them carried."""
     postcopy_pages: int = 0
     """Pages sent after the switch to post-copy; they are not among ``loads``."""
     multifd: bool = False
@@ -183,6 +185,7 @@ def _pages(state: _State) -> None:
                 stream.postcopy_pages += 1
             else:
                 add(Load(0, offset, block, address, flags, section))
+                stream.load_flags |= flags
         elif flags == _END_OF_SECTION:
             return
         elif flags == _SIZES:
