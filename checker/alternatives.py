@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from balloonproof.checker.automaton import Automaton
-from balloonproof.checker.explain import PageView, Sight, same
+from balloonproof.checker.explain import PageView, Sight
 from balloonproof.checker.monitor import Monitor, PageMonitor
 from balloonproof.checker.read.events import Event
 from balloonproof.model.engines.reachability import sorted_unique
@@ -45,17 +44,11 @@ class Alternatives:
             self._changes[key] = list(_changes(self.automaton, sight))
         return answers + [f"{readable(name, page)} = {value} (it was {was})" for name, value, was in self._changes[key]]
 
-    def forbidding_guards(self, events: Sequence[Event], page: int, until: Event) -> dict[str, PageView]:
-        """Guards without which the model explains this page's trace up to and including the event that it cannot explain with them; with its view of it."""
+    def without_guards(self, page: int, until: Event) -> dict[str, PageView]:
+        """For each guard a view of the page by the model without it; one that explains the event `until` is forbidden by that guard."""
         configuration = self.automaton.one_page.configuration
-        found: dict[str, PageView] = {}
-        for guard in configuration.system.guards:
-            if not configuration.keeps(guard.name):
-                continue
-            view = PageView(self._without(guard.name), events, page, until)
-            if view.sights and same(view.sights[-1].event, until) and view.explains_last():
-                found[guard.name] = view
-        return found
+        guards = [guard.name for guard in configuration.system.guards if configuration.keeps(guard.name)]
+        return {guard: PageView(self._without(guard), page, until) for guard in guards}
 
     def _without(self, guard: str) -> Monitor:
         """A monitor of the model without a guard."""

@@ -73,6 +73,7 @@ def explained(judged: Judged, progress: Progress = silent) -> Report:
         sources=sorted(followed.sources - {""}),
         reasons=judged.reasons,
         end=followed.end,
+        unlisted=monitor.unlisted,
     )
 
 

@@ -131,7 +131,7 @@ class ColumnMonitor(PageMonitor):
             loops.COMPLETES: bool(COMPLETING.intersection(meaning.actions)),
             loops.ASKS: bool(CHECKPOINTS.intersection(meaning.actions))
             or example.name in ("memory.compared", "memory.differs")
-            or (self.watches_hints and example.name == "host.hint"),
+            or (self.at_hint is not None and example.name == "host.hint"),
         }
         plan[loops.FLAGS] = sum(flag for flag, is_set in flags.items() if is_set)
         if example.name == "memory.compared":
@@ -180,7 +180,8 @@ class ColumnMonitor(PageMonitor):
             self._know_sets()
             self._regroup()
         elif event.name == "host.hint":
-            self.look_at_hint(event)
+            assert self.at_hint is not None
+            self.at_hint(event)
         elif event.name == "memory.differs":
             self.say_differs(event)
         elif event.name == "memory.compared":

@@ -5,13 +5,18 @@ A finding names many pages; this follows one of them again, alone, through the s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 
+from balloonproof.checker.automaton import Automaton
 from balloonproof.checker.monitor import PageMonitor
-from balloonproof.checker.observe import FOLLOWED_UP_TO, LOST_SOME, Meaning
+from balloonproof.checker.observe import LOST_SOME, Meaning
 from balloonproof.checker.read.events import Event
 from balloonproof.checker.verdict import Telling
 from balloonproof.model.compiled import Move
@@ -19,9 +24,14 @@ from balloonproof.model.engines.reachability import States, holds, step_into
 from balloonproof.model.language import Actor
 from balloonproof.model.terms import Term
 
+KEPT = 1_000
+"""So many of the last events that a page sees are held, and told as a run of the model; of those before them it is said how many there are."""
 
-@dataclass(frozen=True)
-class Sight:
+_OWN_KEPT = 12
+"""So many of the last events that name a page are held besides."""
+
+
+class Sight(NamedTuple):
     """An event as one page sees it: its role and the set of possible states before it."""
 
     event: Event
@@ -41,56 +51,86 @@ class ToldStep:
     after: int
 
 
-def events_by_page(monitor: PageMonitor, events: Iterable[Event], pages: Iterable[int], until: Collection[Event | None]) -> dict[int, list[Event]]:
-    """For each of `pages` the events that it can see, in one pass over the trace up to the last of `until` (None: its end)."""
-    seen: dict[int, list[Event]] = {page: [] for page in pages}
-    ends, places = list(until), {event.source for event in until if event is not None}
-    for event in events:
-        if not ends:
-            break
-        if event.source in places:
-            ends = [end for end in ends if not same(event, end)]
-        if event.name == FOLLOWED_UP_TO:
-            break
-        meaning = monitor.vocabulary.meaning(event)
-        if meaning is None:
-            continue
-        for page, found in seen.items():
-            if not event.pages or meaning.others or meaning.is_statement or any(first <= page < first + count for first, count in event.pages):
-                found.append(event)
-    return seen
+HOST = frozenset({Actor.DEVICE, Actor.MIGRATION})
+
+
+@dataclass
+class _LastOwn:
+    """Of sights that are not held any more the last event that was a step of the page, and the last that was one of the host's."""
+
+    automaton: Automaton
+    event: Event | None = None
+    by_host: Event | None = None
+    _actors: dict[str, set[Actor]] = field(default_factory=dict)
+
+    def take(self, sight: Sight) -> None:
+        """The next of these sights."""
+        if sight.role != "own":
+            return
+        if sight.meaning.key not in self._actors:
+            moves = self.automaton.moves_for(sight.meaning, "own")
+            self._actors[sight.meaning.key] = {move.step.action.actor for move in moves if move.step.role == "own"}
+        actors = self._actors[sight.meaning.key]
+        if actors:
+            self.event = sight.event
+        if actors & HOST:
+            self.by_host = sight.event
 
 
 class PageView:
-    """One page's sights of a trace, up to `until` (an event of it; None: all of it).
+    """What one page sees of a trace, event by event (:meth:`take`), up to `until` (an event of it; None: all of it), and what a model makes of it.
 
     Where events were lost anything may have happened; without `heeds_losses`, nothing that the page would have seen.
     """
 
-    def __init__(self, monitor: PageMonitor, events: Sequence[Event], page: int, until: Event | None = None, heeds_losses: bool = True) -> None:
-        self.monitor, self.automaton, self.page = monitor, monitor.automaton, page
-        self.sights: list[Sight] = []
-        self.followed = 0  # how many of the sights `final` takes in: all, or all but `until`
-        self.since: int | None = None  # which of them is the first since events were lost: what came before does not tell how the page was then
+    def __init__(self, monitor: PageMonitor, page: int, until: Event | None = None, heeds_losses: bool = True) -> None:
+        self.monitor, self.automaton, self.page, self.until, self.heeds_losses = monitor, monitor.automaton, page, until, heeds_losses
+        self.sights: deque[Sight] = deque()
+        """The last ones, since events were lost: what came before does not tell how the page was then."""
+        self.own: deque[Event] = deque(maxlen=_OWN_KEPT)
+        """The last events that name this page."""
         self.final = self.automaton.initial()
-        in_sync = False
-        for event in events:
-            if event.name == LOST_SOME and heeds_losses and not same(event, until):
-                self.final, self.since, self.followed = self.automaton.everything(), len(self.sights), len(self.sights)
-                continue
-            seen = self._seen(event)
-            for number, (meaning, role) in enumerate(seen, 1):
-                in_sync = in_sync or meaning.opens_sync
-                self.sights.append(Sight(event, meaning, role, in_sync, self.final))
-                after = self.automaton.after(self.final, meaning, role, in_sync)
-                if same(event, until) and (number == len(seen) or not after):
-                    break
-                self.final = after
-                self.followed += 1
-                if "merge" in meaning.actions:
-                    in_sync = False
-            if not self.final or same(event, until):
+        self.is_over = self.explains_until = False
+        self._last_is_open = self._has_lost = self._in_sync = False
+        self._dropped, self._dropped_own = 0, _LastOwn(self.automaton)
+        """How many sights since events were lost are not held any more, and what of them matters still."""
+
+    def take(self, event: Event) -> None:
+        """The next event that the page may see."""
+        is_last = same(event, self.until)
+        if event.name == LOST_SOME and self.heeds_losses and not is_last:
+            self.final, self._has_lost = self.automaton.everything(), True
+            self.sights.clear()
+            self._dropped, self._dropped_own = 0, _LastOwn(self.automaton)
+            return
+        seen = self._seen(event)
+        names_page = bool(seen) and any(first <= self.page < first + count for first, count in event.pages)
+        for number, (meaning, role) in enumerate(seen, 1):
+            self._in_sync = self._in_sync or meaning.opens_sync
+            self._hold(Sight(event, meaning, role, self._in_sync, self.final))
+            if names_page:
+                self.own.append(event)
+            after = self.automaton.after(self.final, meaning, role, self._in_sync)
+            if is_last and (number == len(seen) or not after):
+                self._last_is_open, self.explains_until = True, bool(after)
                 break
+            self.final = after
+            if "merge" in meaning.actions:
+                self._in_sync = False
+        self.is_over = is_last or not self.final
+
+    def _hold(self, sight: Sight) -> None:
+        if len(self.sights) == KEPT:
+            oldest = self.sights.popleft()
+            self._dropped += 1
+            self._dropped_own.take(oldest)
+        self.sights.append(sight)
+
+    def unheeding(self) -> PageView:
+        """What there would be from here on if no event were ever lost."""
+        other = copy(self)
+        other.heeds_losses, other.sights, other.own, other._dropped_own = False, self.sights.copy(), self.own.copy(), copy(self._dropped_own)
+        return other
 
     def _seen(self, event: Event) -> list[tuple[Meaning, str]]:
         """What the page sees of the event: what it says, and in which role the page learns of it; more than once if it is a step for siblings too."""
@@ -103,12 +143,6 @@ class PageView:
             return [(meaning, "own")]
         roles = self.monitor.neighbours.roles(self.page, event.pages, meaning.is_statement)
         return [(meaning, role) for role in roles if role == "own" or meaning.others]
-
-    def own(self) -> Iterator[Sight]:
-        """The events that name this page."""
-        for sight in self.sights:
-            if any(first <= self.page < first + count for first, count in sight.event.pages):
-                yield sight
 
     def can_be(self, bad: Term) -> bool:
         """May `bad` hold after what the page has seen?"""
@@ -126,23 +160,34 @@ class PageView:
             states = np.concatenate([states[holds(move.enabled, states)] for move in moves])
         return self._run_into(int(states[0]))
 
-    def explains_last(self) -> bool:
-        """Is the last sight possible after all the others?"""
-        last = self.sights[-1]
-        return bool(self.automaton.after(self.final, last.meaning, last.role, last.in_sync))
+    @property
+    def untold(self) -> int:
+        """How many events that the page has seen are not told in its run, as they came too long before its end."""
+        return self._dropped
 
     def _run_into(self, target: int) -> list[ToldStep]:
-        told: list[ToldStep] = []
-        for sight in reversed(self.sights[self.since or 0 : self.followed]):
-            image = self.automaton.image(self.automaton.sets[sight.before], sight.meaning, sight.role)
-            hidden = self._unseen(image, target, sight.in_sync)
-            if hidden:
-                target = hidden[0].before
-            step = self._step_into(sight, target)
-            told = [*([step] if step else []), *hidden, *told]
-            target = step.before if step else target
-        start = [] if self.since is not None else self._unseen(self.automaton.initial_states(), target, in_sync=False)
-        return [*start, *told]
+        parts: list[list[ToldStep]] = []
+        known: dict[tuple[int, str, str, bool, int], tuple[ToldStep | None, list[ToldStep]]] = {}
+        followed = len(self.sights) - self._last_is_open
+        for sight in reversed(list(islice(self.sights, followed))):
+            key = sight.before, sight.meaning.key, sight.role, sight.in_sync, target
+            if key not in known:
+                image = self.automaton.image(self.automaton.sets[sight.before], sight.meaning, sight.role)
+                hidden = self._unseen(image, target, sight.in_sync)
+                known[key] = self._step_into(sight, hidden[0].before if hidden else target), hidden
+            step, hidden = known[key]
+            parts.append([*([replace(step, event=sight.event)] if step else []), *hidden])
+            target = (step or hidden[0]).before if step or hidden else target
+        if not self._has_lost and not self._dropped:
+            parts.append(self._unseen(self.automaton.initial_states(), target, in_sync=False))
+        return [step for part in reversed(parts) for step in part]
+
+    def lost_at(self, run: Sequence[ToldStep]) -> Event | None:
+        """The last step of the host on the page that the trace shows: the send after which it was written, or the hint that withheld it."""
+        own = [step for step in run if step.event is not None and step.move.step.role == "own"]
+        by_host = [step.event for step in own if step.move.step.action.actor in HOST]
+        found = by_host[-1:] or [self._dropped_own.by_host, *(step.event for step in own[-1:]), self._dropped_own.event]
+        return next((event for event in found if event is not None), None)
 
     def _unseen(self, start: States, target: int, in_sync: bool) -> list[ToldStep]:
         """A shortest run of unseen steps from one of `start` to `target`."""
@@ -170,10 +215,3 @@ def telling(step: ToldStep) -> Telling:
     stale = " (queued in an earlier round)" if action.actor is Actor.DEVICE and step.move.inputs.get("pop_newest") == 0 else ""
     source = None if step.event is None else step.event.source
     return Telling(f"{action.actor.value}: {action.name}{f' {whose}' if whose else ''}{stale}", source)
-
-
-def lost_at(run: Sequence[ToldStep]) -> Event | None:
-    """The last step of the host on the page that the trace shows: the send after which it was written, or the hint that withheld it."""
-    own = [step for step in run if step.event is not None and step.move.step.role == "own"]
-    by_host = [step for step in own if step.move.step.action.actor in (Actor.DEVICE, Actor.MIGRATION)]
-    return (by_host or own)[-1].event if own else None

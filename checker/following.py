@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from balloonproof.checker import jit
@@ -52,14 +53,21 @@ class Followed:
     """Where the last event that was followed stands."""
 
 
-def follow(trace: Trace, configuration: Configuration, progress: Progress) -> Followed:
-    """Follow a trace up to its end or the start of post-copy.  TraceSyntaxError as check_trace."""
+AtHint = Callable[[PageMonitor, Event], None]
+
+
+def follow(trace: Trace, configuration: Configuration, progress: Progress, at_hint: AtHint | None = None) -> Followed:
+    """Follow a trace up to its end or the start of post-copy.  TraceSyntaxError as check_trace.
+
+    `at_hint`, if given, is called before the host takes a hint, instead of looking whether it is a stale one.
+    """
     columns = _columns(trace)
     if columns is not None:
-        return _follow_columns(trace, *columns, configuration, progress)
+        return _follow_columns(trace, *columns, configuration, progress, at_hint)
     check_beginning(trace.events)
     result = Followed(monitor := Monitor(configuration, trace.header, page_count(trace)))
     check_host_pages(trace, monitor)
+    _call_at_hints(monitor, at_hint)
     for number, event in enumerate(trace.events):
         if number % 4096 == 0:
             progress(f"event {number:,}")
@@ -67,6 +75,11 @@ def follow(trace: Trace, configuration: Configuration, progress: Progress) -> Fo
             break
     monitor.finish()
     return result
+
+
+def _call_at_hints(monitor: PageMonitor, at_hint: AtHint | None) -> None:
+    if at_hint is not None:
+        monitor.at_hint = partial(at_hint, monitor)
 
 
 def follow_event(result: Followed, monitor: Monitor, event: Event) -> bool:
@@ -93,7 +106,9 @@ def _columns(trace: Trace) -> tuple[Columns, Callable[[str], bool]] | None:
     return (columns, is_hidden) if jit.is_available() and columns.is_long() else None
 
 
-def _follow_columns(trace: Trace, file: Columns, is_hidden: Callable[[str], bool], configuration: Configuration, progress: Progress) -> Followed:
+def _follow_columns(
+    trace: Trace, file: Columns, is_hidden: Callable[[str], bool], configuration: Configuration, progress: Progress, at_hint: AtHint | None
+) -> Followed:
     progress("getting ready")
     from balloonproof.checker.column_monitor import ColumnMonitor
 
@@ -104,6 +119,7 @@ def _follow_columns(trace: Trace, file: Columns, is_hidden: Callable[[str], bool
         pages = max(ends, default=1)
     monitor = ColumnMonitor(configuration, trace.header, pages, is_hidden)
     check_host_pages(trace, monitor)
+    _call_at_hints(monitor, at_hint)
     result = Followed(monitor)
     for batch in file.batches(DETAILED):
         progress(f"event {monitor.event_counts.total():,}")
@@ -184,14 +200,6 @@ def events_for(trace: Trace, monitor: PageMonitor, pages: Collection[int]) -> It
         return 1 if not example.pages or meaning.others or meaning.is_statement else 2
 
     return _selected(*columns, choice, pages)
-
-
-def events_named(trace: Trace, name: str) -> Iterable[Event]:
-    """The events of this name."""
-    columns = _columns(trace)
-    if columns is None:
-        return (event for event in trace.events if event.name == name)
-    return _selected(*columns, lambda example: int(example.name == name), ())
 
 
 def _selected(file: Columns, is_hidden: Callable[[str], bool], choice: Callable[[Event], int], pages: Collection[int]) -> Iterator[Event]:

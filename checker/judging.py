@@ -53,7 +53,7 @@ def judged(trace: Trace, followed: Followed, configuration: Configuration) -> Ju
     stopped = followed.stopped
     reasons = [f"post-copy begins at {stopped.source}: not part of {configuration.system.name}; the trace was followed up to there"] if stopped else []
     reasons += [trace.header.unfinished] if trace.header.unfinished and not stopped else []
-    is_rejected = any(map(is_wrong, followed.monitor.judgements)) or bool(followed.monitor.stale_hints)
+    is_rejected = any(map(is_wrong, followed.monitor.judgements)) or followed.monitor.stale_hints.first is not None
     verdict = REJECT if is_rejected else INCONCLUSIVE if followed.monitor.judgements or reasons else ACCEPT
     return Judged(trace, configuration, followed, verdict, reasons)
 

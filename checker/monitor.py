@@ -10,7 +10,8 @@ global steps as different pages see them are not kept, which can only accept mor
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from balloonproof.checker.known_systems import one_page_of
 from balloonproof.checker.neighbours import Neighbours
 from balloonproof.checker.observe import LOST_SOME, Meaning, Vocabulary
 from balloonproof.checker.read.events import Event, Header, Pages, merge_ranges
+from balloonproof.checker.stale_hints import StaleHints
 from balloonproof.checker.transitions import transitions_of
 from balloonproof.model.language import Configuration
 
@@ -30,6 +32,9 @@ CHECKPOINTS = frozenset({"start-migration", "switch-over"})
 COMPLETING = frozenset({"complete", "finish-snapshot"})
 """Actions by which a migration, or a snapshot, has completed."""
 
+
+LISTED = 10_000
+"""So many judgements of a kind are listed; others are counted.  There may be as many as pages, and after each loss of events anew."""
 
 WHAT_TELLS_STALE_HINTS = ("host.hint", "host.command", "guest.hint", "guest.start")
 """Without the guest's side no hint is certainly of an earlier round."""
@@ -74,11 +79,16 @@ class PageMonitor(ABC):
         self.in_sync = False
         self.completed = False
         self.judgements: list[Judgement] = []
+        """What was found, the first ones of each kind."""
+        self.unlisted = 0
+        """How many more there are."""
+        self._said: Counter[str] = Counter()
         self._comparison: tuple[Event, Meaning] | None = None
         self.compared = np.zeros(pages, dtype=bool)
         self.differing = np.zeros(pages, dtype=bool)
-        self.watches_hints = all(map(header.observes, WHAT_TELLS_STALE_HINTS))
-        self.stale_hints: list[Event] = []
+        self.at_hint: Callable[[Event], None] | None = self.look_at_hint if all(map(header.observes, WHAT_TELLS_STALE_HINTS)) else None
+        """What is done before the host takes a hint."""
+        self.stale_hints = StaleHints(pages)
         """Hints that were honoured although, in every run that explains the trace, an earlier round had queued them."""
         self._told: dict[str, NDArray[np.bool_]] = {}
         """Of which pages it was said that a property is violated."""
@@ -102,13 +112,16 @@ class PageMonitor(ABC):
 
     def look_at_hint(self, event: Event) -> None:
         """The host takes a hint: is it certainly one that an earlier round had queued?  Told by its first page."""
+        if event.pages and self.is_stale(event, event.pages[0][0]):
+            self.stale_hints.add(event)
+
+    def is_stale(self, event: Event, page: int) -> bool:
+        """Is a hint that the host honours now and that names `page` certainly one that an earlier round had queued?"""
         meaning = self.meaning_of(event)
-        if meaning is None or not event.pages or "dropped" in event.flags:
-            return
-        first = event.pages[0][0]
-        number = int(self.numbers(slice(first, first + 1))[0])
-        if number != IMPOSSIBLE and self.automaton.is_stale_hint(number, meaning):
-            self.stale_hints.append(event)
+        if meaning is None or "dropped" in event.flags:
+            return False
+        number = int(self.numbers(slice(page, page + 1))[0])
+        return number != IMPOSSIBLE and self.automaton.is_stale_hint(number, meaning)
 
     def say_differs(self, event: Event) -> None:
         """These pages were found to differ."""
@@ -144,8 +157,8 @@ class PageMonitor(ABC):
             for number, pages in self._untold(name, {number for number, item in found if item == name}).items()
             for kind in [found[number, name]]
         ]
-        self.judgements += sorted(judged, key=lambda item: (item.pages, item.property))
-        for item in judged:
+        for item in sorted(judged, key=lambda item: (item.pages, item.property)):
+            self._say(item)
             if item.kind == "violated" and item.property is not None and event is not None:
                 told = self._told.setdefault(item.property, np.zeros(self.page_count, dtype=bool))
                 for first, count in item.pages:
@@ -160,7 +173,14 @@ class PageMonitor(ABC):
         """Nothing explains the event for the pages whose sets have these numbers."""
         pages = pages_by_number(places, numbers)
         for number in sorted(pages, key=lambda number: pages[number]):
-            self.judgements.append(Judgement("impossible", pages[number], event, number, in_sync=self.in_sync))
+            self._say(Judgement("impossible", pages[number], event, number, in_sync=self.in_sync))
+
+    def _say(self, item: Judgement) -> None:
+        self._said[item.kind] += 1
+        if self._said[item.kind] <= LISTED:
+            self.judgements.append(item)
+        else:
+            self.unlisted += 1
 
     def places(self, pages: range | None = None, where: NDArray[np.bool_] | None = None) -> Iterator[Block]:
         """The pages of a range (None: all), block by block; of these, `where` says which count."""
@@ -198,8 +218,8 @@ class Monitor(PageMonitor):
             return
         if CHECKPOINTS.intersection(meaning.actions):
             self.judge(event)
-        if self.watches_hints and event.name == "host.hint":
-            self.look_at_hint(event)
+        if self.at_hint is not None and event.name == "host.hint":
+            self.at_hint(event)
         if meaning.opens_sync:
             self.in_sync = True
         if event.name == "memory.compared":

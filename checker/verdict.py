@@ -33,6 +33,7 @@ class Finding:
     `kind`: "impossible" (no run of the model explains `event`), "violated" (every run that explains the trace violates `property_name`),
     "undecided" (some do, some do not).  `event` is the first bad event (None: the end of the trace), `lost_at` the last thing
     that the trace shows the host doing with the page before it is lost: the send or the hint to blame.
+    `untold` is how many events that the page sees come before those that are told.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class Finding:
     needed: Sequence[str] = ()
     forbidden_by: Sequence[str] = ()
     history: Sequence[Telling] = ()
+    untold: int = 0
     lost_at: Event | None = None
     stale_hints: Sequence[str] = ()
     to_decide: Sequence[str] = ()
@@ -57,7 +59,8 @@ class Finding:
 
 @dataclass
 class Report:
-    """The verdict on one trace.  `name` is what the caller called it, `end` where its last event stands (None: it has none)."""
+    """The verdict on one trace.  `name` is what the caller called it, `end` where its last event stands (None: it has none),
+    `unlisted` how many findings there are besides those that are listed."""
 
     verdict: str
     header: Header
@@ -74,3 +77,4 @@ class Report:
     reasons: Sequence[str] = field(default_factory=list)
     name: str = ""
     end: Source | None = None
+    unlisted: int = 0

@@ -119,6 +119,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "lost_at": event_json(finding.lost_at),
         "history": [str(item) for item in finding.history],
         "story": [_telling_json(item) for item in finding.history],
+        "events_untold": finding.untold,
         "stale_hints": list(finding.stale_hints),
         "record_to_decide": list(finding.to_decide),
     }
@@ -142,6 +143,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "event_counts": dict(report.event_counts),
         "completed": report.completed,
         "findings": [finding_json(item) for item in report.findings],
+        "findings_unlisted": report.unlisted,
         "unseen": list(report.unseen),
         "reasons": list(report.reasons),
         "notes": list(report.notes),

@@ -38,6 +38,8 @@ def _lines(report: Report, verbose: bool) -> Iterator[str]:
             break
         yield ""
         yield from finding_lines(finding, verbose, texts)
+    if report.unlisted:
+        yield f"  and {report.unlisted:,} more findings that are not listed"
     yield ""
     yield f"  taken as possible at any time, because the trace does not show it: {', '.join(report.unseen) or 'nothing'}"
     if verbose:
@@ -79,6 +81,8 @@ def finding_lines(finding: Finding, verbose: bool, texts: Mapping[Source, str] |
         yield f"    possible before it: {finding.possible_before} states, such as {show_state(finding.before[0])}"
     if finding.history:
         yield f"    {_title(finding)}:"
+        if finding.untold:
+            yield f"      {finding.untold:,} earlier events that it sees are not told"
         told = list(collapse(finding.history))
         skipped = 0 if verbose else max(0, len(told) - TOLD)
         if skipped:
