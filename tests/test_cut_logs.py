@@ -25,8 +25,7 @@ def both_sides(rounds: int = 3, step: int = 1, first: int = 0, starts: bool = Tr
     `starts`: the destination logs the beginning of each section of RAM, as QEMU does from 8.0 on.
     """
     source, destination = ["1@100.000000:migrate_set_state new state setup\n"], ["9@100.000001:migrate_set_state new state active\n"]
-    load_start = ["9@100.000002:ram_load_start \n"] if starts else []
-    destination += load_start
+    destination += ["9@100.000002:ram_load_start \n"] if starts else []
 
     def say(log: list[str], thread: int, event: str) -> None:
         log.append(f"{thread}@100.{10 * (len(source) + len(destination)):06d}:{event}\n")
@@ -39,7 +38,8 @@ def both_sides(rounds: int = 3, step: int = 1, first: int = 0, starts: bool = Tr
         if number == 0:
             say(source, 2, "migrate_set_state new state active")
         say(source, 2, "savevm_section_start ram, section_id 2")
-        destination += load_start
+        if starts:
+            say(destination, 9, "ram_load_start ")
         for index in range(PAGES):
             page = (first + index * step) % PAGES
             if page % 2 == 0:

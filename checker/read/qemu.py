@@ -57,6 +57,10 @@ class Dirty(NamedTuple):
     thread: str | None
 
 
+OUT_OF_ORDER = 1_000_000_000
+"""Nanoseconds by which the line of a thread may be later than its time says, where threads are not named."""
+
+
 class Save(NamedTuple):
     """The source sends a page that is not zero (``ram_save_page``)."""
 
@@ -173,6 +177,8 @@ class Collector:
         if kind == "dropped":
             log.lost.append(Loss(self.time, max(self.time, at), number, int(fields["count"])))
             return
+        previous = self.last_of_thread.get(thread, (at, number)) if thread is not None else (at, number)
+        self.follow(thread, at, number)
         self.time = time = at
         log.first = log.first or time
         if kind == "memory_notdirty_write_access":
@@ -185,7 +191,6 @@ class Collector:
                 log.load_flags |= flags
                 log.loads.append(Load(time, number, fields["block"], int(fields["offset"], 16), flags, log.load_sections - 1))
         elif kind in _STEPS:
-            previous = self.last_of_thread.get(thread, (time, number)) if thread is not None else (time, number)
             log.steps.append(Step(time, number, thread, kind, fields, previous))
             log.kinds.add(kind)
             if kind == "migration_bitmap_sync_start" and thread is not None:
@@ -200,7 +205,15 @@ class Collector:
             log.postcopy_loads += bool(int(fields["flags"], 16) & PAGE_FLAGS)
         else:
             log.other += 1
-        self.last_of_thread[thread] = (time, number)
+
+    def follow(self, thread: str | None, time: int, line: int) -> None:
+        """The next line.  TraceInputError if it is of a time before the last one of its thread: the clock was set back, so the order of lines is not known."""
+        last, last_line = self.last_of_thread.get(thread, (time, line))
+        if time < last - (0 if thread is not None else OUT_OF_ORDER):
+            expected = f"expected a time not before that of line {last_line}" + (f", of the same thread {thread}" if thread is not None else "")
+            found = f"found one {(last - time) / 1e9:.6f} s earlier: the clock was set back, or this is the log of several runs"
+            raise TraceInputError(self.log.path, f"line {line}: {expected}, {found}")
+        self.last_of_thread[thread] = (time, line)
 
     def _add_section(self, end: int) -> None:
         assert self._open_section is not None

@@ -92,17 +92,27 @@ class _Reader:
         if not count:
             return
         kinds, seen, times, lines = self.table.kinds, columns.kinds[:count], columns.times[:count], columns.lines[:count]
-        last = np.zeros(len(kinds), dtype=np.int64)
-        last[seen] = np.arange(1, count + 1)  # of equal kinds the last is left
-        for kind in np.argsort(last)[np.count_nonzero(last == 0) :].tolist():
-            index = last[kind] - 1
-            collector.last_of_thread[_words(kinds[kind])[0]] = int(times[index]), int(lines[index])
+        self.follow_threads(seen, times, lines)
         log.first, collector.time = log.first or int(times[0]), int(times[-1])
         frequent = np.array([_FREQUENT.index(kind.line) for kind in kinds])[seen]
         log.other += int(np.count_nonzero(frequent == 3))
         told: tuple[Rows[Any], ...] = (log.dirty, log.saves, log.loads)
         for number, rows in enumerate(told):
             self.add_rows(rows, np.flatnonzero(frequent == number))
+
+    def follow_threads(self, seen: NDArray[np.int32], times: NDArray[np.int64], lines: NDArray[np.int64]) -> None:
+        """As :meth:`.Collector.follow` for each of these lines: only those are looked at that are the first or the last of their thread, or go back."""
+        threads: dict[str | None, int] = {}
+        numbers = np.zeros(len(self.table.kinds), dtype=np.uint16)
+        for kind in np.unique(seen).tolist():
+            numbers[kind] = threads.setdefault(_words(self.table.kinds[kind])[0], len(threads))
+        order = np.argsort(numbers[seen], kind="stable")
+        mine, at = numbers[seen][order], times[order]
+        begins = np.flatnonzero(np.diff(mine, prepend=-1.0))
+        back = np.flatnonzero((mine[1:] == mine[:-1]) & (at[1:] < at[:-1]))
+        names = list(threads)
+        for index in np.sort(order[np.unique([*begins, *(np.append(begins[1:], len(order)) - 1), *back, *(back + 1)])]).tolist():
+            self.collector.follow(names[numbers[seen[index]]], int(times[index]), int(lines[index]))
 
     def add_rows(self, rows: Rows[Any], found: NDArray[np.intp]) -> None:
         """Adds what lines of one kind say: time, line, block if it is named, offset, and of loads the flags and the section."""
