@@ -104,15 +104,15 @@ class _Reader:
         """As :meth:`.Collector.follow` for each of these lines: only those are looked at that are the first or the last of their thread, or go back."""
         threads: dict[str | None, int] = {}
         numbers = np.zeros(len(self.table.kinds), dtype=np.uint16)
-        for kind in np.unique(seen).tolist():
+        for kind in np.flatnonzero(np.bincount(seen)).tolist():
             numbers[kind] = threads.setdefault(_words(self.table.kinds[kind])[0], len(threads))
-        order = np.argsort(numbers[seen], kind="stable")
-        mine, at = numbers[seen][order], times[order]
-        begins = np.flatnonzero(np.diff(mine, prepend=-1.0))
-        back = np.flatnonzero((mine[1:] == mine[:-1]) & (at[1:] < at[:-1]))
-        names = list(threads)
-        for index in np.sort(order[np.unique([*begins, *(np.append(begins[1:], len(order)) - 1), *back, *(back + 1)])]).tolist():
-            self.collector.follow(names[numbers[seen[index]]], int(times[index]), int(lines[index]))
+        thread_of, names = numbers[seen], list(threads)
+        order = np.argsort(thread_of, kind="stable")
+        mine, at = thread_of[order], times[order]
+        ends = np.flatnonzero(mine[1:] != mine[:-1])
+        back = np.flatnonzero(at[1:] < at[:-1])  # or another thread's begins
+        for index in np.sort(order[np.unique([0, *ends, *(ends + 1), *back, *(back + 1), len(order) - 1])]).tolist():
+            self.collector.follow(names[thread_of[index]], int(times[index]), int(lines[index]))
 
     def add_rows(self, rows: Rows[Any], found: NDArray[np.intp]) -> None:
         """Adds what lines of one kind say: time, line, block if it is named, offset, and of loads the flags and the section."""
