@@ -12,6 +12,9 @@ def main() -> None:
 
     It ends as other programs do when nobody reads its output any more: by SIGPIPE.  A file's name is printed as far as it is text.
     """
+    if sys.flags.optimize > 1:
+        print("balloonproof: what each step means is in docstrings, which python -OO (PYTHONOPTIMIZE=2) takes away: run it without", file=sys.stderr)
+        sys.exit(2)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     if hasattr(signal, "SIGPIPE"):

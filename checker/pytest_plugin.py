@@ -64,7 +64,7 @@ def balloonproof_trace(request: pytest.FixtureRequest) -> TraceCheck:
         try:
             report = check_paths(chosen, system, settings, without, hide)
         except (ValueError, OSError) as error:
-            pytest.fail(f"balloonproof cannot check {os.fspath(path)}: {error}", pytrace=False)
+            raise pytest.fail.Exception(f"balloonproof cannot check {os.fspath(path)}: {error}", pytrace=False) from None
         if report.verdict != expect:
             wanted = "" if expect == "accept" else f" (expected {expect})"
             pytest.fail("\n".join([f"{os.fspath(path)}{wanted}", *report_lines(report)]), pytrace=False)

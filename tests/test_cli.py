@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -226,3 +227,13 @@ def test_systems_lists_every_setting_and_guard() -> None:
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys, balloonproof.checker, balloonproof.checker.cli; print([m for m in ('z3', 'cvc5', 'numpy', 'rich', 'lark') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("level", "status"), [("1", 0), ("2", 2)])
+def test_python_without_docstrings_is_named_as_the_cause(level: str, status: int) -> None:
+    trace = Path(__file__).parent.parent / "traces" / "hand" / "precopy.accept.trace"
+    words = [sys.executable, "-m", "balloonproof.checker", "check", str(trace)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONOPTIMIZE": level})
+    assert done.returncode == status
+    assert ("PYTHONOPTIMIZE" in done.stderr) == (status == 2)
+    assert done.stderr.count("\n") == (status == 2)

@@ -80,6 +80,7 @@ def test_what_cannot_be_checked_fails_in_a_line(traces: pytest.Pytester, call: s
     result = outcome(traces)
     assert not result.parseoutcomes().get("passed")
     result.stdout.fnmatch_lines([said])
+    result.stdout.no_fnmatch_line("During handling of the above exception*")
 
 
 def test_a_trace_is_found_beside_its_test_or_from_the_current_folder(traces: pytest.Pytester) -> None:
