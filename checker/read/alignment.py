@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 A = TypeVar("A")
 B = TypeVar("B")
 
-_LOOK_AHEAD = 64
+LOOK_AHEAD = 64
 _HOPELESS = 500
 
 
@@ -77,7 +77,7 @@ class Ahead(Generic[A]):
 
 
 def _resynchronise(first: Ahead[A], second: Ahead[B]) -> tuple[int, int] | None:
-    for total in range(1, _LOOK_AHEAD + 1):
+    for total in range(1, LOOK_AHEAD + 1):
         for x in range(total, -1, -1):
             y = total - x
             if first.has(x) and second.has(y) and first.key(x) == second.key(y):

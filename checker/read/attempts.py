@@ -7,6 +7,7 @@ from itertools import islice, zip_longest
 
 from ...grammar import TraceInputError
 from .alignment import align
+from .one_migration import stream_must_match
 from .qemu import FLAG_PAGE, Load, QemuLog, Save
 from .stream import Stream
 
@@ -54,6 +55,7 @@ def add_streams(found: dict[int, QemuLog], source: QemuLog | None, streams: Sequ
         taken[index] = stream
         log = found.get(index)
         if log is not None and log.loads:
+            stream_must_match(stream, log)
             equal, note = _compare(stream, log)
             notes.append(note)
             if equal:

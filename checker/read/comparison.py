@@ -37,6 +37,8 @@ class Comparison:
 
     differing: dict[str, tuple[list[int], Source]] = field(default_factory=dict)
     compared: Pages = ()
+    rows: list[tuple[int, Mapping[str, str]]] = field(default_factory=list)
+    """All that is said of each page that differs."""
 
 
 def read_comparison(path: str) -> Comparison:
@@ -62,6 +64,7 @@ def read_comparison(path: str) -> Comparison:
     held = _held_blocks(rows)
     for page, number, cells_of in rows:
         name = _class(page, cells_of, held)
+        found.rows.append((page, cells_of))
         found.differing.setdefault(name, ([], Source(path, number)))[0].append(page)
     return found
 

@@ -14,6 +14,7 @@ from .events import NO_ARGUMENTS, NO_FLAGS, Event, Pages, Source
 from .guest_addresses import GuestAddresses
 from .guest_clock import Handled, align
 from .host import GUEST_RANK, HostEvents
+from .one_migration import hints_must_match
 from .ordering import Placed
 from .probes import Probe, ProbeLog
 from .qemu import PAGE_BITS
@@ -56,6 +57,8 @@ def guest_events(log: ProbeLog, host: Callable[[], Iterator[Placed]], addresses:
     if not hints:
         result.notes.append(f"{log.path}: no hints of the guest, so its clock cannot be aligned: not used")
         return result
+    if not any(placed.event.name == "trace.dropped" for placed in host()):
+        _hints_must_match(log, events, host)
     start = next((placed.order[0] for placed in host() if placed.event.name == "migration.start"), None)
     notified, pairs, found = Numbers(), Handled(), 0
     before = alone = 0
@@ -98,6 +101,13 @@ def guest_events(log: ProbeLog, host: Callable[[], Iterator[Placed]], addresses:
         result.observed.clear()
         result.notes.append(f"{log.path}: probes were lost, so what the guest did is not all known")
     return result
+
+
+def _hints_must_match(log: ProbeLog, events: Iterable[_GuestEvent], host: Callable[[], Iterator[Placed]]) -> None:
+    queued = (event.pages for event in events if event.name == "guest.hint")
+    taken = (placed.event for placed in host() if placed.event.name == "host.hint")
+    first = next((placed.event.source.path for placed in host() if placed.event.name == "host.hint"), "")
+    hints_must_match(log, first, queued, (event.pages for event in taken))
 
 
 def _pairs(events: Iterable[_GuestEvent], host: Callable[[], Iterator[Placed]]) -> Iterator[tuple[_GuestEvent | None, Placed]]:

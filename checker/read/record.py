@@ -28,6 +28,7 @@ from .host import SEND_RANK, HostEvents, dirty_events, last_headers, log_events
 from .host_probes import probe_events
 from .inference import infer, memory_pages, takes_snapshot
 from .management import management_events
+from .one_migration import CommandLine, comparison_must_fit, must_be_of_one_guest, probes_must_match, qmp_must_match, stream_must_fit
 from .ordering import InOrder, Merged, Placed
 from .probes import ProbeLog, read_probes
 from .qemu import FLAG_XBZRLE, PAGE_BITS, QemuLog, read_qemu_log
@@ -63,7 +64,9 @@ class _Record:
     guests: list[ProbeLog] = field(default_factory=list)
     qmp: QmpLog | None = None
     comparisons: list[str] = field(default_factory=list)
-    command: str = ""
+    command: CommandLine = field(default_factory=CommandLine)
+    others: list[CommandLine] = field(default_factory=list)
+    """Command lines besides the source's."""
     ignored: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -79,6 +82,10 @@ def read_record(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
         record.notes.append("not read: " + ", ".join(record.ignored))
     if record.source is None and not record.destinations and not record.probes and not record.streams:
         raise TraceInputError(_names(files), "no QEMU trace, no migration stream and no host probes to read")
+    for line in record.others:
+        must_be_of_one_guest(record.command, line)
+    for stream in record.streams:
+        stream_must_fit(stream, record.command)
     return _build(record)
 
 
@@ -119,9 +126,13 @@ def _read_file(record: _Record, path: str, kind: Kind) -> None:
     elif kind is Kind.RAM_COMPARISON:
         record.comparisons.append(path)
     elif kind is Kind.COMMAND_LINE:
-        command = read_text(path)
-        if " -incoming" not in command:
-            record.command = command
+        line = CommandLine(path, read_text(path))
+        if " -incoming" not in line.text and record.command.path:
+            raise TraceInputError(path, f"a second command line of the source, besides {record.command.path}")
+        if " -incoming" in line.text:
+            record.others.append(line)
+        else:
+            record.command = line
     elif kind is Kind.NATIVE:
         raise TraceInputError(path, "a native trace among the logs of a record: read it by itself")
     else:
@@ -144,7 +155,7 @@ def _build(record: _Record) -> Trace:
     record.probes, fitted = _by_source_clock(record.probes, source, notes)
     sends = _all_sends(record, windows)
     pages = _guest_pages(record, sends)
-    addresses = guest_addresses(record.command, pages)
+    addresses = guest_addresses(record.command.text, pages)
     parts = [_send_events(sends, pages)]
     threads: set[str] = set()
     if source is not None:
@@ -168,7 +179,7 @@ def _build(record: _Record) -> Trace:
         "the fitted clock of host probes": by_clock,
         "the order of zero pages and syncs": ("migration.send",) if any(attempt.unsure for attempt in sends) else (),
     }
-    trace = _assemble(record, parts, pages, addresses)
+    trace = _assemble(record, sends, parts, pages, addresses)
     trace.header = replace(trace.header, estimated={what: names for what, names in estimated.items() if names})
     return trace
 
@@ -192,7 +203,10 @@ def _by_source_clock(logs: Sequence[ProbeLog], source: QemuLog | None, notes: li
     moved: list[ProbeLog] = []
     for log in logs:
         alignment = probes_to_log(log, source) if source is not None else None
-        if source is None or (_overlaps(log, source) and (alignment is None or alignment.is_same_clock)):
+        is_same = source is not None and _overlaps(log, source) and (alignment is None or alignment.is_same_clock)
+        if source is not None:
+            probes_must_match(log, source)
+        if source is None or is_same:
             same.append(log)
             if alignment is not None and source is not None:
                 within = (abs(alignment.shift) + alignment.error) / 1e6
@@ -213,6 +227,7 @@ def _from_qmp(qmp: QmpLog, source: QemuLog | None, notes: list[str]) -> HostEven
     """What QMP alone shows; nothing, with a note, if its clock cannot be brought to that of the source's log."""
     if source is None:
         return management_events(qmp, source, 0)
+    qmp_must_match(qmp, source)
     alignment = qmp_to_log(qmp, source)
     first = last = 0
     for event in qmp.events:
@@ -228,7 +243,7 @@ def _from_qmp(qmp: QmpLog, source: QemuLog | None, notes: list[str]) -> HostEven
     return found
 
 
-def _assemble(record: _Record, parts: list[HostEvents], pages: int, addresses: GuestAddresses) -> Trace:
+def _assemble(record: _Record, sends: Sequence[Sends], parts: list[HostEvents], pages: int, addresses: GuestAddresses) -> Trace:
     notes = record.notes
     gaps = [part.gaps for part in parts if len(part.gaps)]
     placed = [part.placed for part in parts]
@@ -241,14 +256,14 @@ def _assemble(record: _Record, parts: list[HostEvents], pages: int, addresses: G
     pages = _widened(record, (one.event for one in Merged(placed, gaps, _SAID_ALWAYS, end=end).kept()), pages)
     observed = set().union(*(part.observed for part in parts))
     steps = record.source.kinds if record.source is not None else set()
-    inferred = infer(record.command, record.qmp, observed, steps)
+    inferred = infer(record.command.text, record.qmp, observed, steps)
     closing: list[Event] = []
     later = open_end or ("a snapshot" if takes_snapshot(record.qmp) else "")
     if later and record.comparisons:
         notes.append(f"not used, as they compare what came later: {', '.join(record.comparisons)}")
     for path in record.comparisons if not later else ():
         observed |= {"memory.differs", "memory.compared"}
-        closing += _compared(record, path, pages, addresses)
+        closing += _compared(record, sends, path, pages, addresses)
     for part in parts:
         notes += part.notes
     notes += inferred.notes
@@ -275,9 +290,10 @@ def _open_end(record: _Record, events: Iterable[Event]) -> str:
     return ""
 
 
-def _compared(record: _Record, path: str, pages: int, addresses: GuestAddresses) -> list[Event]:
+def _compared(record: _Record, sends: Sequence[Sends], path: str, pages: int, addresses: GuestAddresses) -> list[Event]:
     """What a comparison says, at the end of the trace."""
     comparison = read_comparison(path)
+    comparison_must_fit(comparison, path, sends, RAM, addresses)
     everything = ((0, pages),)
     compared = addresses.in_block(comparison.compared) if comparison.compared else everything
     found = [Event(0, "memory.compared", compared, NO_ARGUMENTS, source=Source(path, 1))]
@@ -345,7 +361,7 @@ def _overlaps(probes: ProbeLog, source: QemuLog) -> bool:
 
 def _declared_pages(record: _Record) -> int | None:
     """The pages of the guest's main RAM block, if the command line or the stream says so."""
-    said = memory_pages(record.command)
+    said = memory_pages(record.command.text)
     sizes = (stream.blocks[RAM] >> PAGE_BITS for stream in record.streams if RAM in stream.blocks)
     return said if said is not None else next(sizes, None)
 

@@ -14,6 +14,7 @@ from math import inf
 from typing import NamedTuple
 
 from ...grammar import TraceInputError
+from .agreement import agreement
 from .alignment import Ahead, aligned
 from .events import NO_FLAGS
 from .extent import begins_late, ends_early, shows_end
@@ -25,7 +26,8 @@ from .zero_pages import ZeroPages
 _ENOUGH = 64
 """So many pages of both sides tell whether they are of one migration."""
 _ZERO = frozenset({"zero"})
-_ONE_SIDED = frozenset({"unreceived", "unmatched"})
+_SIDES = {"": 0, "unreceived": -1, "unmatched": 1}
+_ONE_SIDED = frozenset(_SIDES) - {""}
 # bits below the page number that no page header has
 _NO_FLAGS = ((1 << PAGE_BITS) - 1) & ~(PAGE_FLAGS | FLAG_CONTINUE)
 
@@ -61,6 +63,8 @@ class Sends:
     complete: bool = True
     unsure: int = 0
     """Of so many zero pages it is not known at which side of a sync they were sent."""
+    unknown: int = 0
+    """So many pages were sent of a block of which it is not known which it is, and not loaded."""
 
 
 BESIDES = {
@@ -92,8 +96,9 @@ def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes
         found = Sends(notes=[f"{destination.path}: loads of pages were not traced"], complete=False)
     else:
         log, headers = _page_headers(source, probes, sections, window)
-        if log is not None and headers:
-            found = _by_headers(log, headers, destination)
+        by_headers = _by_headers(log, headers, destination) if log is not None and headers else None
+        if by_headers is not None and (by_headers.unsure == 0 or source is None or saves.first is None):
+            found = by_headers
         elif source is not None and (saves.first or sections):
             found = _by_saves(source, saves, sections, destination)
         else:
@@ -101,7 +106,7 @@ def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes
             found.notes.append("no log of the source: pages are sent when the destination loads them, by its clock")
             found.complete = not begins_late(destination)
         if window[0] and source is not None and not (source.lost or destination.lost):
-            _must_be_of_one_migration(found, source.path if log is None else log.path, destination.path)
+            _must_be_of_one_migration(found, log.path if found is by_headers and log is not None else source.path, destination.path)
     if destination is not None:
         found = _as_far_as_logs_reach(found, source, destination, window)
     if destination is not None and destination.postcopy_loads:
@@ -146,10 +151,11 @@ def _as_far_as_logs_reach(found: Sends, source: QemuLog | None, destination: Qem
 
 
 def _must_be_of_one_migration(found: Sends, source: str, destination: str) -> None:
-    """TraceInputError if both sides have too few pages in common: whatever followed from that would be wrong."""
+    """TraceInputError if both sides have too few pages in common, or each its own: whatever followed from that would be wrong."""
     counts = Counter(next(iter(send.flags & _ONE_SIDED), "") for send in found.sends if "zero" not in send.flags)
-    common, saved, loaded = counts[""], counts[""] + counts["unreceived"], counts[""] + counts["unmatched"]
-    if min(saved, loaded) >= _ENOUGH and 2 * common < min(saved, loaded):
+    common, saved, loaded = counts[""], counts[""] + counts["unreceived"] + found.unknown, counts[""] + counts["unmatched"]
+    against = agreement(_SIDES[next(iter(send.flags & _ONE_SIDED), "")] for send in found.sends if "zero" not in send.flags)
+    if against.is_contradicted or (min(saved, loaded) >= _ENOUGH and 2 * common < min(saved, loaded)):
         said = f"{source} shows {saved} pages sent that are not zero, this {loaded} loaded, and only {common} go together"
         raise TraceInputError(destination, f"is not of the same migration, or begins in its middle: {said}")
 
@@ -242,6 +248,9 @@ def _by_headers(log: ProbeLog, headers: Sequence[Header], destination: QemuLog) 
                 yield Send(time, block, header.value >> PAGE_BITS, flags, log.path, header.line)
 
     result = Sends(kept(sends()))
+    result.unknown = unknown
+    # the probes began late or ended early: then it is not known when these were sent
+    result.unsure = sum("unmatched" in send.flags for send in result.sends)
     result.notes.append(_summary(result.sends, "page headers put on the stream"))
     if unknown:
         result.notes.append(f"{unknown} page headers of an unknown RAM block, not loaded by the destination")
