@@ -84,7 +84,7 @@ class MigrationSteps:
         elif step.kind == self.run_state_kind:
             name, arguments = _run_state_event(step)
         elif step.kind == "savevm_state_cleanup":
-            name, arguments = "migration.cleanup", {"state": self.state}
+            name, arguments = "migration.cleanup", {"state": self.state} if self.state else {}
         elif step.kind == "migration_bitmap_sync_start":
             name = "migration.sync-begin"
             order = (max(step.previous[0], last_header), SYNC_RANK, float(step.line))

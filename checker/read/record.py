@@ -39,7 +39,7 @@ from .sources import Kind, is_copy, read_text, recognise
 from .stream import Stream, read_stream
 
 RAM = "pc.ram"
-"""The one RAM block whose pages are followed."""
+"""The one RAM block whose pages are followed; of other machines, or of a guest whose memory is in several, that which is sent the furthest."""
 PAGE_SIZE = 1 << PAGE_BITS
 CHUNK_PAGES = 1 << 18
 """Pages per bit of QEMU's clear bitmap, by default (1 GiB)."""
@@ -69,6 +69,7 @@ class _Record:
     """Command lines besides the source's."""
     ignored: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    ram: str = RAM
 
 
 def read_record(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Trace:
@@ -154,9 +155,10 @@ def _build(record: _Record) -> Trace:
     windows = attempts(source)
     record.probes, fitted = _by_source_clock(record.probes, source, notes)
     sends = _all_sends(record, windows)
+    record.ram = _followed_block(sends)
     pages = _guest_pages(record, sends)
     addresses = guest_addresses(record.command.text, pages)
-    parts = [_send_events(sends, pages)]
+    parts = [_send_events(sends, record.ram, pages)]
     threads: set[str] = set()
     if source is not None:
         threads = source.threads_that_sync
@@ -178,6 +180,7 @@ def _build(record: _Record) -> Trace:
         GUEST_CLOCK: BY_GUEST_CLOCK if any(len(part.placed) for part in of_guests) else (),
         "the fitted clock of host probes": by_clock,
         "the order of zero pages and syncs": ("migration.send",) if any(attempt.unsure for attempt in sends) else (),
+        "the destination's clock": ("migration.send",) if any(attempt.by_destination for attempt in sends) else (),
     }
     trace = _assemble(record, sends, parts, pages, addresses)
     trace.header = replace(trace.header, estimated={what: names for what, names in estimated.items() if names})
@@ -293,7 +296,7 @@ def _open_end(record: _Record, events: Iterable[Event]) -> str:
 def _compared(record: _Record, sends: Sequence[Sends], path: str, pages: int, addresses: GuestAddresses) -> list[Event]:
     """What a comparison says, at the end of the trace."""
     comparison = read_comparison(path)
-    comparison_must_fit(comparison, path, sends, RAM, addresses)
+    comparison_must_fit(comparison, path, sends, record.ram, addresses)
     everything = ((0, pages),)
     compared = addresses.in_block(comparison.compared) if comparison.compared else everything
     found = [Event(0, "memory.compared", compared, NO_ARGUMENTS, source=Source(path, 1))]
@@ -331,14 +334,24 @@ def _all_sends(record: _Record, windows: list[Window]) -> list[Sends]:
     return found
 
 
-def _send_events(found: list[Sends], pages: int) -> HostEvents:
+def _followed_block(found: Sequence[Sends]) -> str:
+    """The name of the RAM block whose pages are followed."""
+    top: dict[str, int] = {}
+    for send in (send for attempt in found for send in attempt.sends):
+        if send.block == RAM:
+            return RAM
+        top[send.block] = max(top.get(send.block, 0), send.page)
+    return max(top, key=lambda block: top[block], default=RAM)
+
+
+def _send_events(found: list[Sends], ram: str, pages: int) -> HostEvents:
     result = HostEvents()
-    others = Counter(send.block for attempt in found for send in attempt.sends if send.block != RAM or send.page >= pages)
+    others = Counter(send.block for attempt in found for send in attempt.sends if send.block != ram or send.page >= pages)
 
     def placed(attempt: Sends) -> Iterator[Placed]:
         time = 0
         for number, send in enumerate(attempt.sends):
-            if send.block == RAM and send.page < pages:
+            if send.block == ram and send.page < pages:
                 time = max(time, send.time)
                 event = Event(0, "migration.send", ((send.page, 1),), NO_ARGUMENTS, send.flags, Source(send.path, send.line))
                 yield Placed((time, SEND_RANK, float(number)), event)
@@ -361,8 +374,8 @@ def _overlaps(probes: ProbeLog, source: QemuLog) -> bool:
 
 def _declared_pages(record: _Record) -> int | None:
     """The pages of the guest's main RAM block, if the command line or the stream says so."""
-    said = memory_pages(record.command.text)
-    sizes = (stream.blocks[RAM] >> PAGE_BITS for stream in record.streams if RAM in stream.blocks)
+    said = memory_pages(record.command.text) if record.ram == RAM else None
+    sizes = (stream.blocks[record.ram] >> PAGE_BITS for stream in record.streams if record.ram in stream.blocks)
     return said if said is not None else next(sizes, None)
 
 
@@ -373,7 +386,10 @@ def _guest_pages(record: _Record, found: list[Sends]) -> int:
         return said
     quarter = next((probe for log in record.probes for probe in log.snapshots if probe.kind == "bmap0"), None)
     words = sum(len(quarter.fields[f"words{number}"].split(",")) for number in range(4)) if quarter is not None else 0
-    top = max((send.page + 1 for attempt in found for send in attempt.sends if send.block == RAM), default=1)
+    top = max((send.page + 1 for attempt in found for send in attempt.sends if send.block == record.ram), default=1)
+    if record.ram != RAM:  # of a guest's memory it may be a part
+        record.notes.append(f"the RAM block {record.ram} is followed, as far as it was sent: {top} pages")
+        return top
     pages = max(words * 4 * 64, 1 << (top - 1).bit_length())
     record.notes.append(f"no command line of the source: {pages} pages of guest memory are assumed, or as many as events name")
     return pages

@@ -19,13 +19,15 @@ from .alignment import Ahead, aligned
 from .events import NO_FLAGS
 from .extent import begins_late, ends_early, shows_end
 from .probes import Header, ProbeLog, headers_of
-from .qemu import FLAG_CONTINUE, FLAG_PAGE, FLAG_ZERO, PAGE_BITS, PAGE_FLAGS, Load, QemuLog, Save, Section, sections_of
+from .qemu import FLAG_CONTINUE, FLAG_PAGE, FLAG_XBZRLE, FLAG_ZERO, PAGE_BITS, PAGE_FLAGS, Load, QemuLog, Save, Section, sections_of
 from .rows import Rows
 from .zero_pages import ZeroPages
 
 _ENOUGH = 64
 """So many pages of both sides tell whether they are of one migration."""
 _ZERO = frozenset({"zero"})
+_SAVED = FLAG_PAGE | FLAG_XBZRLE
+"""Of these pages the source's log says that it saves them."""
 _SIDES = {"": 0, "unreceived": -1, "unmatched": 1}
 _ONE_SIDED = frozenset(_SIDES) - {""}
 # bits below the page number that no page header has
@@ -63,6 +65,10 @@ class Sends:
     complete: bool = True
     unsure: int = 0
     """Of so many zero pages it is not known at which side of a sync they were sent."""
+    by_destination: bool = False
+    """Are the times when the destination loaded the pages, by its clock?"""
+    by_headers: bool = False
+    """Are they those that were put on the stream?"""
     unknown: int = 0
     """So many pages were sent of a block of which it is not known which it is, and not loaded."""
 
@@ -92,8 +98,10 @@ def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes
         found = _from_source_only(source, saves)
         found.notes.insert(0, f"{destination.path}: begins in the middle of the migration: not used")
         return found
-    elif not destination.loads and saves.first is None:
-        found = Sends(notes=[f"{destination.path}: loads of pages were not traced"], complete=False)
+    elif not destination.loads:
+        found = _from_source_only(source, saves)
+        found.notes.insert(0, f"{destination.path}: no load of a page was traced")
+        return found
     else:
         log, headers = _page_headers(source, probes, sections, window)
         by_headers = _by_headers(log, headers, destination) if log is not None and headers else None
@@ -104,11 +112,12 @@ def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes
         else:
             found = Sends(kept(_send(load, load.time, destination.path, load.line) for load in destination.loads))
             found.notes.append("no log of the source: pages are sent when the destination loads them, by its clock")
-            found.complete = not begins_late(destination)
-        if window[0] and source is not None and not (source.lost or destination.lost):
+            found.complete, found.by_destination = not begins_late(destination), True
+        has_all = not any(load.flags & FLAG_XBZRLE for load in destination.loads)
+        if window[0] and source is not None and has_all and not (source.lost or destination.lost):
             _must_be_of_one_migration(found, log.path if found is by_headers and log is not None else source.path, destination.path)
     if destination is not None:
-        found = _as_far_as_logs_reach(found, source, destination, window)
+        found = _beside_what_is_loaded(_as_far_as_logs_reach(found, source, destination, window), destination)
     if destination is not None and destination.postcopy_loads:
         count = destination.postcopy_loads
         found.notes.append(f"{destination.path}: {count} pages loaded after the switch to post-copy are not read")
@@ -118,6 +127,19 @@ def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes
         found.sends = kept(send._replace(flags=send.flags - {"unreceived"}) for send in found.sends)
         found.notes.append(f"{destination.path}: events were dropped, so pages that it does not show may have been loaded")
         found.complete = False
+    return found
+
+
+def _beside_what_is_loaded(found: Sends, destination: QemuLog) -> Sends:
+    """The same where what the destination's log names is not all that reaches it, or that need not be sent."""
+    if any(load.flags & FLAG_XBZRLE for load in destination.loads):
+        note = "xbzrle: a page that was not changed since it was sent is not put on the stream again"
+        sends = kept(send._replace(flags=send.flags - {"unreceived"}) for send in found.sends)
+        is_told = any(send.path != destination.path for send in sends)
+        return replace(found, sends=sends, notes=[*found.notes, note], complete=found.complete and is_told and not found.by_headers)
+    if not any(load.flags & ~(FLAG_ZERO | FLAG_CONTINUE) for load in destination.loads):
+        note = f"{destination.path}: no page was loaded that is not empty: others may have been sent by other channels (multifd)"
+        return replace(found, notes=[*found.notes, note], complete=False)
     return found
 
 
@@ -248,7 +270,7 @@ def _by_headers(log: ProbeLog, headers: Sequence[Header], destination: QemuLog) 
                 yield Send(time, block, header.value >> PAGE_BITS, flags, log.path, header.line)
 
     result = Sends(kept(sends()))
-    result.unknown = unknown
+    result.unknown, result.by_headers = unknown, True
     # the probes began late or ended early: then it is not known when these were sent
     result.unsure = sum("unmatched" in send.flags for send in result.sends)
     result.notes.append(_summary(result.sends, "page headers put on the stream"))
@@ -264,7 +286,7 @@ def _by_saves(source: QemuLog, saves: _Saves, sections: Sequence[Section], desti
     places = ZeroPages(source, sections, destination)
 
     def sends() -> Iterator[Send]:
-        normal = (load for load in loads if load.flags & FLAG_PAGE)
+        normal = (load for load in loads if load.flags & _SAVED)
         both = aligned(saves, normal, lambda save: (save.block, save.offset), lambda load: (load.block, load.offset))
         pairs = Ahead(both, id)
         section, first = -1, saves.first
@@ -275,7 +297,7 @@ def _by_saves(source: QemuLog, saves: _Saves, sections: Sequence[Section], desti
                 section = load.section
                 if 0 <= section - setup < len(sections):
                     time = max(time, sections[section - setup].start)
-            if not load.flags & FLAG_PAGE:
+            if not load.flags & _SAVED:
                 yield _send(load, max(time, places.time_of(load, pairs)), destination.path, load.line)
                 continue
             while pairs.has(0):
