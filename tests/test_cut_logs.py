@@ -180,6 +180,17 @@ def test_a_log_of_host_probes_that_is_cut_is_no_reason_to_reject(tmp_path: Path,
     assert any("of 4 syncs, so hints and commands that they do not show may have been handled" in note for note in report.notes)
 
 
+@pytest.mark.parametrize(("percent", "has_end"), [(50, False), (50, True)])
+def test_a_log_of_host_probes_without_syncs_that_is_cut_is_no_reason_to_reject(tmp_path: Path, percent: int, has_end: bool) -> None:
+    """It does not reach from the first page to the last sync."""
+    folder = cut_record(tmp_path, "r1_cancel_control", percent, "host_uprobe.log", has_end)
+    log = folder / "host_uprobe.log"
+    log.write_text("".join(line for line in log.read_text().splitlines(keepends=True) if ": precopy: " not in line))
+    report = check(folder)
+    assert report.verdict == "accept"
+    assert not report.header.observes("host.hint")
+
+
 @pytest.mark.parametrize(("percent", "has_end"), [(90, False), (10, True)])
 def test_a_log_of_the_guest_that_is_cut_is_no_reason_to_reject(tmp_path: Path, percent: int, has_end: bool) -> None:
     """The host can take no hint that the guest has not queued."""

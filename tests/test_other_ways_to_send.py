@@ -45,17 +45,6 @@ def test_a_safe_migration_is_accepted(tmp_path: Path, logs: object) -> None:
     assert check(record(tmp_path, logs())).verdict == "accept"
 
 
-def test_a_page_that_xbzrle_should_have_sent_is_missed(tmp_path: Path) -> None:
-    logs = with_xbzrle()
-    for name in ("src.log", "dst.log"):
-        last = max(number for number, line in enumerate(logs[name]) if "ram_save_page" in line or "flags: 0x40" in line)
-        page = logs[name][last].partition("0x")[2].split()[0]
-        del logs[name][last]
-    report = check(record(tmp_path, logs))
-    assert report.verdict == "reject"
-    assert report.findings[0].pages == ((int(page, 16) >> 12, 1),)
-
-
 def test_a_page_of_another_machines_memory_that_is_not_sent_is_missed(tmp_path: Path) -> None:
     logs = of_another_machine()
     for name in ("src.log", "dst.log"):

@@ -20,7 +20,7 @@ from .clocks import Alignment, probes_to_log, qmp_to_log, shifted
 from .comparison import read_comparison
 from .event_batches import HeldEvents
 from .events import GUEST_CLOCK, NO_ARGUMENTS, Event, Header, Source, Trace, merge_ranges
-from .extent import ends_early, is_under_way, unfinished
+from .extent import BY_PROBES, ends_early, is_under_way, unfinished, whole_probes
 from .files import record_files
 from .guest import BY_GUEST_CLOCK, guest_events
 from .guest_addresses import GuestAddresses, guest_addresses
@@ -46,8 +46,6 @@ CHUNK_PAGES = 1 << 18
 
 HELD = 1 << 18
 """So many events, at most, are held; of a longer record they are merged anew each time that they are iterated over."""
-_BY_PROBES = frozenset({"migration.notify", "host.hint", "host.command"})
-"""Events that uprobes in QEMU show."""
 _SAID_ALWAYS = frozenset({"migration.start"})
 """Events that are kept even where a source lost others: a trace is followed from them on."""
 
@@ -169,8 +167,11 @@ def _build(record: _Record) -> Trace:
     parts += [probe_events(probes, threads, pages, addresses) for probes in record.probes]
     moved = [probe_events(probes, threads, pages, addresses) for probes in fitted]
     by_clock = tuple(sorted(set().union(*(part.observed for part in moved))))
-    if source is not None and any(len(log.notifications) for log in (*record.probes, *fitted)):
-        _whole_probes([part for part in parts if part.observed & _BY_PROBES] + moved, source, notes)
+    if source is not None:
+        by_probes = [part for part in parts if part.observed & BY_PROBES] + moved
+        if not whole_probes((one.event for part in by_probes for one in part.placed), [*record.probes, *fitted], source, windows, notes):
+            for part in by_probes:
+                part.observed -= BY_PROBES
     parts += moved
     of_host = Merged([part.placed for part in parts])
     of_guests = [guest_events(guest, of_host.kept, addresses) for guest in record.guests]
@@ -185,16 +186,6 @@ def _build(record: _Record) -> Trace:
     trace = _assemble(record, sends, parts, pages, addresses)
     trace.header = replace(trace.header, estimated={what: names for what, names in estimated.items() if names})
     return trace
-
-
-def _whole_probes(parts: Sequence[HostEvents], source: QemuLog, notes: list[str]) -> None:
-    """Takes back that every hint is known where the probes' logs do not show every sync: they begin late, end early, or are of one attempt of several."""
-    syncs = sum(step.kind == "migration_bitmap_sync_start" for step in source.steps)
-    told = sum(one.event.name == "migration.notify" and one.event.arguments["reason"] == "before-sync" for part in parts for one in part.placed)
-    if told < syncs:
-        notes.append(f"the host's probes show {told} of {syncs} syncs, so hints and commands that they do not show may have been handled")
-        for part in parts:
-            part.observed -= _BY_PROBES
 
 
 def _by_source_clock(logs: Sequence[ProbeLog], source: QemuLog | None, notes: list[str]) -> tuple[list[ProbeLog], list[ProbeLog]]:

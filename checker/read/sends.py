@@ -67,8 +67,6 @@ class Sends:
     """Of so many zero pages it is not known at which side of a sync they were sent."""
     by_destination: bool = False
     """Are the times when the destination loaded the pages, by its clock?"""
-    by_headers: bool = False
-    """Are they those that were put on the stream?"""
     unknown: int = 0
     """So many pages were sent of a block of which it is not known which it is, and not loaded."""
 
@@ -113,7 +111,7 @@ def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes
             found = Sends(kept(_send(load, load.time, destination.path, load.line) for load in destination.loads))
             found.notes.append("no log of the source: pages are sent when the destination loads them, by its clock")
             found.complete, found.by_destination = not begins_late(destination), True
-        has_all = not any(load.flags & FLAG_XBZRLE for load in destination.loads)
+        has_all = not destination.load_flags & FLAG_XBZRLE
         if window[0] and source is not None and has_all and not (source.lost or destination.lost):
             _must_be_of_one_migration(found, log.path if found is by_headers and log is not None else source.path, destination.path)
     if destination is not None:
@@ -131,16 +129,11 @@ def sends_of_attempt(source: QemuLog | None, destination: QemuLog | None, probes
 
 
 def _beside_what_is_loaded(found: Sends, destination: QemuLog) -> Sends:
-    """The same where what the destination's log names is not all that reaches it, or that need not be sent."""
-    if any(load.flags & FLAG_XBZRLE for load in destination.loads):
-        note = "xbzrle: a page that was not changed since it was sent is not put on the stream again"
-        sends = kept(send._replace(flags=send.flags - {"unreceived"}) for send in found.sends)
-        is_told = any(send.path != destination.path for send in sends)
-        return replace(found, sends=sends, notes=[*found.notes, note], complete=found.complete and is_told and not found.by_headers)
-    if not any(load.flags & ~(FLAG_ZERO | FLAG_CONTINUE) for load in destination.loads):
-        note = f"{destination.path}: no page was loaded that is not empty: others may have been sent by other channels (multifd)"
-        return replace(found, notes=[*found.notes, note], complete=False)
-    return found
+    """The same where what the destination's log names is certainly not all that reaches it."""
+    if destination.load_flags & ~(FLAG_ZERO | FLAG_CONTINUE):
+        return found
+    note = f"{destination.path}: no page was loaded that is not empty: others may have been sent by other channels (multifd)"
+    return replace(found, notes=[*found.notes, note], complete=False)
 
 
 def _as_far_as_logs_reach(found: Sends, source: QemuLog | None, destination: QemuLog, window: tuple[int, int]) -> Sends:
@@ -270,7 +263,7 @@ def _by_headers(log: ProbeLog, headers: Sequence[Header], destination: QemuLog) 
                 yield Send(time, block, header.value >> PAGE_BITS, flags, log.path, header.line)
 
     result = Sends(kept(sends()))
-    result.unknown, result.by_headers = unknown, True
+    result.unknown = unknown
     # the probes began late or ended early: then it is not known when these were sent
     result.unsure = sum("unmatched" in send.flags for send in result.sends)
     result.notes.append(_summary(result.sends, "page headers put on the stream"))
