@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import test_cut_logs
 from test_cut_logs import both_sides, record, without
 
 from balloonproof.checker import check
@@ -68,3 +69,18 @@ def test_when_the_destination_loads_a_page_is_not_when_it_was_sent(tmp_path: Pat
     report = check(record(tmp_path, logs | {"dst.log": later(logs["dst.log"], seconds)}))
     assert report.verdict == "inconclusive"
     assert report.reasons == ["rejected only if the destination's clock is taken at its word: its events were left out"]
+
+
+def test_many_pages_in_a_row_that_xbzrle_finds_unchanged_are_no_reason_to_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it is not certain which saves of the source are the loads that follow."""
+    monkeypatch.setattr(test_cut_logs, "PAGES", 600)
+    monkeypatch.setattr(test_cut_logs, "COMMAND", "qemu-system-x86_64 -accel tcg -m 2400k\n")
+    logs, round_number, number, loaded = both_sides(), 0, 0, []
+    for line in logs["dst.log"]:
+        is_new = "ram_load_start" in line
+        round_number, number = round_number + is_new, 0 if is_new else number + ("flags: 0x8 " in line)
+        if not (round_number > 2 and "flags: 0x8 " in line and 20 < number < 220):
+            loaded.append(line.replace("flags: 0x8 ", "flags: 0x40 ") if round_number > 2 else line)
+    report = check(record(tmp_path, logs | {"dst.log": loaded}))
+    assert report.verdict == "inconclusive"
+    assert any("is taken at its word" in reason for reason in report.reasons)

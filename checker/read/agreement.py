@@ -19,7 +19,7 @@ _RUN = 32
 """Where so many items follow each other in both sequences they may begin to be the same."""
 _PLACES = 8
 """Of a sequence that begins somewhere in another, so many places are tried."""
-_COMPARED = 1 << 14
+_COMPARED = 1 << 15
 
 Sequence = Callable[[], Iterator[Hashable]]
 

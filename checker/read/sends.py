@@ -311,6 +311,9 @@ def _by_saves(source: QemuLog, saves: _Saves, sections: Sequence[Section], desti
                 yield _unreceived(save, path)
 
     result = Sends(kept(sends()), unsure=places.unsure)
+    if destination.load_flags & FLAG_XBZRLE:
+        # which of a page's saves was put on the stream is not known where others of it, or many of other pages, were not
+        result.unsure += sum(bool(send.flags & _ONE_SIDED) for send in result.sends)
     result.notes.append(_summary(result.sends, "pages saved; zero pages take the time of the page before them"))
     if places.unsure:
         what = f"whether {places.unsure} zero pages were sent before or after a sync is not known (savevm_section_* of the source and ram_load_start tell)"
