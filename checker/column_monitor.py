@@ -17,7 +17,7 @@ from balloonproof.checker import class_loops as classes
 from balloonproof.checker import follow_loops as loops
 from balloonproof.checker.automaton import IMPOSSIBLE
 from balloonproof.checker.monitor import CHECKPOINTS, COMPLETING, PageMonitor, Places
-from balloonproof.checker.observe import FOLLOWED_UP_TO, LOST_SOME, Meaning
+from balloonproof.checker.observe import LOST_SOME, Meaning
 from balloonproof.checker.read.event_batches import EventBatch, EventKinds
 from balloonproof.checker.read.events import Event, Header
 from balloonproof.checker.read.scanner import Batch, Kinds
@@ -119,7 +119,7 @@ class ColumnMonitor(PageMonitor):
         plan[loops.FLAGS] = 0
         if self.is_hidden(example.name):
             return
-        if example.name in (FOLLOWED_UP_TO, LOST_SOME):
+        if example.name == LOST_SOME or self.vocabulary.ends_at(example.name):
             plan[loops.FLAGS] = loops.ASKS
             return
         meaning = self.meaning_of(example)
@@ -172,7 +172,7 @@ class ColumnMonitor(PageMonitor):
         """An event before which something has to be done: judged, remembered, or not followed at all."""
         event = batch.event(number)
         self.state[classes.ASKED] = 1
-        if event.name == FOLLOWED_UP_TO:
+        if self.vocabulary.ends_at(event.name):
             self.stopped = event
         elif event.name == LOST_SOME:
             self.judge(event)
@@ -187,7 +187,7 @@ class ColumnMonitor(PageMonitor):
         elif event.name == "memory.compared":
             self.say_compared(event)
         else:
-            self.judge(event)
+            self.conclude(event)
 
     # -------------------------------------------------------------------------------------------------------- judging
 

@@ -24,7 +24,7 @@ from balloonproof.checker.checking import open_trace
 from balloonproof.checker.following import check_beginning, page_count
 from balloonproof.checker.guard_effects import Effect, enabled_where, guard_effects
 from balloonproof.checker.monitor import Monitor
-from balloonproof.checker.observe import FOLLOWED_UP_TO, Meaning, UnusableEvent
+from balloonproof.checker.observe import Meaning, UnusableEvent
 from balloonproof.checker.read import Event, Trace
 from balloonproof.checker.read.events import Pages, Source
 from balloonproof.checker.read.places import refusal
@@ -119,7 +119,7 @@ def _follow(monitor: Monitor, trace: Trace) -> list[_Sighting]:
     """Follow the trace, and note from where each of its events was seen."""
     sightings: dict[object, _Sighting] = {}
     for event in trace.events:
-        if event.name == FOLLOWED_UP_TO:
+        if monitor.vocabulary.ends_at(event.name):
             break
         try:
             meaning = monitor.vocabulary.meaning(event)

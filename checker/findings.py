@@ -11,7 +11,7 @@ from balloonproof.checker.following import events_for
 from balloonproof.checker.judging import Judged, is_wrong
 from balloonproof.checker.licence import hints_to_blame, stale_hints
 from balloonproof.checker.monitor import Judgement
-from balloonproof.checker.observe import FOLLOWED_UP_TO, LOST_SOME
+from balloonproof.checker.observe import LOST_SOME
 from balloonproof.checker.read import Event
 from balloonproof.checker.verdict import Finding, Telling
 
@@ -96,7 +96,7 @@ def _watch(judged: Judged, explained: Sequence[_Explained]) -> None:
     if not going_on:
         return
     for event in events_for(judged.trace, monitor, {one.page for one in explained}):
-        if event.name == FOLLOWED_UP_TO:
+        if monitor.vocabulary.ends_at(event.name):
             break
         meaning = monitor.vocabulary.meaning(event)
         if meaning is None:

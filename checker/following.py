@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from balloonproof.checker import jit
 from balloonproof.checker.monitor import Monitor, PageMonitor
-from balloonproof.checker.observe import DETAILED, FOLLOWED_UP_TO, IGNORED, UnusableEvent
+from balloonproof.checker.observe import DETAILED, IGNORED, UnusableEvent
 from balloonproof.checker.read import Event, Source, Trace
 from balloonproof.checker.read.event_batches import EventColumns
 from balloonproof.checker.read.native import NativeFile
@@ -87,7 +87,7 @@ def follow_event(result: Followed, monitor: Monitor, event: Event) -> bool:
     result.counts[event.name] += 1
     result.sources.add(event.source.path)
     result.end = event.source
-    if event.name == FOLLOWED_UP_TO:
+    if monitor.vocabulary.ends_at(event.name):
         result.stopped = event
         return False
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from balloonproof.checker.following import Kept
-from balloonproof.checker.observe import COARSE_NAMES, FOLLOWED_UP_TO, IGNORED, STATEMENTS
+from balloonproof.checker.observe import COARSE_NAMES, IGNORED, STATEMENTS
 from balloonproof.checker.read import Trace
 from balloonproof.model.language import UnknownName
 from balloonproof.model.systems import SYSTEMS
@@ -38,4 +38,4 @@ def check_observed(patterns: Iterable[str]) -> None:
 
 def _event_names() -> set[str]:
     """Every event name that any system knows."""
-    return {action.event for system in SYSTEMS for action in system.actions} | {*COARSE_NAMES, *STATEMENTS, *IGNORED, FOLLOWED_UP_TO}
+    return {action.event for system in SYSTEMS for action in system.actions} | {*COARSE_NAMES, *STATEMENTS, *IGNORED}

@@ -27,9 +27,9 @@ from balloonproof.checker.stale_hints import StaleHints
 from balloonproof.checker.transitions import transitions_of
 from balloonproof.model.language import Configuration
 
-CHECKPOINTS = frozenset({"start-migration", "switch-over"})
-"""Actions before which it is said what was violated so far: they begin something new."""
-COMPLETING = frozenset({"complete", "finish-snapshot"})
+CHECKPOINTS = frozenset({"start-migration", "switch-over", "end-postcopy"})
+"""Actions before which it is said what was violated so far, and what a comparison of both sides says: they begin something new."""
+COMPLETING = frozenset({"complete", "end-postcopy", "finish-snapshot"})
 """Actions by which a migration, or a snapshot, has completed."""
 
 
@@ -129,7 +129,7 @@ class PageMonitor(ABC):
             self.differing[first : first + count] = True
 
     def say_compared(self, event: Event) -> None:
-        """These pages were compared; it tells of those that no memory.differs names, see finish()."""
+        """These pages were compared; it tells of those that no memory.differs names, see conclude()."""
         for first, count in event.pages:
             self.compared[first : first + count] = True
         meaning = self.meaning_of(event)
@@ -137,10 +137,15 @@ class PageMonitor(ABC):
         self._comparison = (event, meaning)
 
     def finish(self) -> None:
-        """The trace ends: pages that were compared and are not said to differ are equal; judge the properties."""
+        """The trace ends."""
+        self.conclude()
+
+    def conclude(self, event: Event | None = None) -> None:
+        """Up to `event` (None: the end): pages that were compared and are not said to differ are equal; judge the properties."""
         if self._comparison is not None:
             self.say_equal(*self._comparison, self.compared & ~self.differing)
-        self.judge()
+            self._comparison = None
+        self.judge(event)
 
     def judge(self, event: Event | None = None) -> None:
         """Say what every run violates that explains the trace up to `event`; at the end (None) also what some do and some do not."""
@@ -217,7 +222,7 @@ class Monitor(PageMonitor):
         if meaning is None:
             return
         if CHECKPOINTS.intersection(meaning.actions):
-            self.judge(event)
+            self.conclude(event)
         if self.at_hint is not None and event.name == "host.hint":
             self.at_hint(event)
         if meaning.opens_sync:

@@ -27,13 +27,14 @@ COARSE_NAMES: Mapping[str, tuple[str, ...]] = {
     "migration.start": ("start-snapshot",),
     "management.pause": ("save-devices",),
     "management.resume": ("start-vm",),
-    "migration.send": ("save-page",),
-    "migration.complete": ("finish-snapshot",),
+    "migration.postcopy": ("start-postcopy",),
+    "migration.send": ("read-page", "send-in-postcopy", "save-page"),
+    "migration.complete": ("complete", "end-postcopy", "finish-snapshot"),
     "migration.cancel": ("cancel-snapshot",),
     "migration.fail": ("cancel-snapshot",),
     "migration.cleanup": ("close-snapshot",),
 }
-"""Events of real logs that stand for one of several actions, or carry another name than the action's own: a background snapshot is logged as a migration."""
+"""Events of real logs that stand for one of several actions, or carry another name than the action's own: snapshots and post-copy are logged as migrations."""
 
 _UNSURE_IN_SNAPSHOTS = frozenset({"management.pause", "management.resume"})
 """What else than a background snapshot may stop and start the VM."""
@@ -44,8 +45,7 @@ IGNORED = frozenset({"migration.active", "migration.notify", "guest.config"})
 KNOWN_FLAGS = frozenset({"honoured", "dropped", "zero", "partial", "unreceived", "unmatched", "started", "stopped", "ignored", "unsure"})
 """Every flag that an event may carry.  `unsure`, of a step about pages: it happened here, or it did not."""
 
-FOLLOWED_UP_TO = "migration.postcopy"
-"""Where real logs are followed no further: they do not show what a page that arrives in post-copy is."""
+_SWITCH = "migration.postcopy"
 
 LOST_SOME = "trace.dropped"
 """A source lost events: from here on any state is possible."""
@@ -109,6 +109,10 @@ class Vocabulary:
 
     def events_of(self, action: str) -> set[str]:
         return {event for event, names in self.by_event.items() if action in names}
+
+    def ends_at(self, name: str) -> bool:
+        """Is a trace followed no further than up to such an event, as what comes then is not part of the system: post-copy?"""
+        return name == _SWITCH and name not in self.by_event
 
     def is_about_pages(self, name: str) -> bool:
         """Is it a step about one page?  (Logs that only count such steps say nothing of any page.)"""
@@ -239,6 +243,8 @@ class MissingPages(UnusableEvent):
 
 _IN_USE = conj(is_value("page.relied", True), disj(is_value("page.owner", Owner.USED), cell("page.holds_ring")))
 LOST = conj(is_value("page.relied", True), negate(cell("page.copied")))
+_ARRIVED = disj(negate(is_value("phase", Phase.POSTCOPY)), negate(cell("page.dirty")) & negate(cell("page.in_flight")))
+"""Memory is compared when nothing is on its way any more."""
 
 
 def _differs(event: Event) -> Meaning:
@@ -250,12 +256,12 @@ def _differs(event: Event) -> Meaning:
         "free": is_value("page.owner", Owner.FREE) & negate(cell("page.holds_ring")),
         "held": is_value("page.owner", Owner.HINTED),
     }.get(str(kind), content)
-    return Meaning(f"memory.differs {kind}", before=what, is_statement=True)
+    return Meaning(f"memory.differs {kind}", before=conj(what, _ARRIVED), is_statement=True)
 
 
 def _compared(event: Event) -> Meaning:
     """The two sides' memory was compared: these pages are equal unless named by memory.differs."""
-    return Meaning("memory.compared", before=negate(LOST), is_statement=True)
+    return Meaning("memory.compared", before=conj(negate(LOST), _ARRIVED), is_statement=True)
 
 
 def _bitmap(event: Event) -> Meaning:

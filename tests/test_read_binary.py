@@ -279,11 +279,24 @@ def test_the_stream_of_an_attempt_tells_its_zero_pages_too(tmp_path: Path) -> No
     assert trace.header.pages == 64
 
 
+def test_a_file_in_which_each_page_has_its_place_is_no_stream(tmp_path: Path) -> None:
+    """mapped-ram: the log of the source tells which pages were sent, but not those that are zero."""
+    capabilities = struct.pack(">IB", 1, 10) + b"mapped-ram"
+    extra = b"\x05" + struct.pack(">B", 26) + b"configuration/capabilities" + struct.pack(">I", 1) + capabilities
+    (tmp_path / "trace-17").write_bytes(simple_trace(SOURCE))
+    (tmp_path / "mig.bin").write_bytes(stream([[]], extra=extra))
+    trace = read_trace(tmp_path)
+    sends = [format_event(event) for event in trace.events if event.name == "migration.send"]
+    assert sends == ["0.000031 migration.send pages=0x0 partial", "0.000033 migration.send pages=0x3 partial"]
+    assert not trace.header.observes("migration.send")
+    assert any("mapped-ram: each page has its place in the file" in note for note in trace.notes)
+
+
 @pytest.mark.parametrize("told_by", ["stream", "qmp"])
-@pytest.mark.parametrize("capability", ["multifd", "xbzrle"])
-def test_with_some_capabilities_a_page_that_no_log_shows_may_have_been_sent(tmp_path: Path, capability: str, told_by: str) -> None:
+@pytest.mark.parametrize(("capability", "kind"), [("multifd", "zero"), ("xbzrle", "xbzrle"), ("compress", "compressed")])
+def test_with_some_capabilities_a_page_that_no_log_shows_may_have_been_sent(tmp_path: Path, capability: str, kind: str, told_by: str) -> None:
     """A page that is missing from the main stream is no page that was not sent: it went through a channel, or was as it had been sent before."""
-    whole = stream([[("pc.ram", 0, "xbzrle" if (capability, told_by) == ("xbzrle", "stream") else "zero")]])
+    whole = stream([[("pc.ram", 0, kind if told_by == "stream" else "zero")]])
     end = whole.rindex(struct.pack(">Q", 0x10))
     flush = struct.pack(">Q", 0x200) if (capability, told_by) == ("multifd", "stream") else b""
     (tmp_path / "trace-17").write_bytes(simple_trace(SOURCE))

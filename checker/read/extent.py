@@ -12,9 +12,9 @@ from .events import Event
 from .probes import ProbeLog
 from .qemu import QemuLog
 
-_UNDER_WAY = frozenset({"setup", "wait-unplug", "active", "pre-switchover", "device"})
+_UNDER_WAY = frozenset({"setup", "wait-unplug", "active", "pre-switchover", "device", "postcopy-active", "postcopy-paused", "postcopy-recover"})
 """States of a migration (MigrationStatus of QEMU's qapi/migration.json) of which another one must follow."""
-_BEGINS, _ENDS = "migration.start", frozenset({"migration.complete", "migration.cancel", "migration.fail", "migration.postcopy"})
+_BEGINS, _ENDS = "migration.start", frozenset({"migration.complete", "migration.cancel", "migration.fail"})
 
 BY_PROBES = frozenset({"migration.notify", "host.hint", "host.command"})
 """Events that uprobes in QEMU show."""

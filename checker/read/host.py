@@ -21,6 +21,7 @@ MIGRATION_STATES = {
     "completed": "migration.complete",
     "failed": "migration.fail",
     "postcopy-active": "migration.postcopy",
+    "postcopy-paused": "postcopy.lose-channel",
 }
 # which events every one of is known where a kind of line is logged at all
 _RUN_STATES = ("migration.stop-vm", "management.pause", "management.resume")
@@ -66,11 +67,21 @@ class MigrationSteps:
         self.path, self.started = path, started
         self.run_state_kind = next((kind for kind in ("vm_state_notify", "runstate_set") if kind in kinds), "")
         self.round, self.state = 0, ""
+        self._stopped = self._synced = self._switching = self._switched = False
+        """Did the migration stop the VM, sync after that, say that it switches to post-copy, do so?"""
         self.widest = 0
         """By how much (nanoseconds) a beginning of a sync was moved, at most."""
 
-    def place(self, step: Step, last_header: int = 0) -> Placed | None:
-        """The event of the next step, if it is one; ``last_header``: see :func:`last_headers`."""
+    def place(self, step: Step, last_header: int = 0) -> Iterator[Placed]:
+        """The events of the next step, if it is one; ``last_header``: see :func:`last_headers`."""
+        placed = self._place(step, last_header)
+        if placed is not None:
+            yield placed
+        if self._switching and self._synced:  # up to QEMU 7.2 the state is set before the last sync, later behind it (postcopy_start)
+            self._switching, self._switched = False, True
+            yield Placed((step.time, LOG_RANK, step.line + 0.5), Event(0, "migration.postcopy", (), {}, NO_FLAGS, Source(self.path, step.line)))
+
+    def _place(self, step: Step, last_header: int) -> Placed | None:
         order = (step.time, LOG_RANK, float(step.line))
         name = ""
         arguments: dict[str, str | int] = {}
@@ -79,10 +90,16 @@ class MigrationSteps:
             name = MIGRATION_STATES.get(self.state, "")
             if name == "migration.start":
                 self.started, self.round = True, 0
+                self._stopped = self._synced = self._switching = self._switched = False
+            elif self.state == "device":
+                self._stopped = True
+            elif self.state == "postcopy-active":
+                self._switching, name = not self._switched, "postcopy.recover" if self._switched else ""
         elif not self.started:
             return None
         elif step.kind == self.run_state_kind:
             name, arguments = _run_state_event(step)
+            self._stopped |= name == "migration.stop-vm"
         elif step.kind == "savevm_state_cleanup":
             name, arguments = "migration.cleanup", {"state": self.state} if self.state else {}
         elif step.kind == "migration_bitmap_sync_start":
@@ -91,7 +108,7 @@ class MigrationSteps:
             self.widest = max(self.widest, step.time - order[0])
             arguments = {"round": self.round + 1}
         elif step.kind == "migration_bitmap_sync_end":
-            self.round += 1
+            self.round, self._synced = self.round + 1, self._stopped
             name, arguments = "migration.sync-end", {"round": self.round, "dirty": int(step.fields["dirty"])}
         return Placed(order, Event(0, name, (), arguments, NO_FLAGS, Source(self.path, step.line))) if name else None
 
@@ -136,8 +153,7 @@ def log_events(log: QemuLog, headers: Iterator[int]) -> HostEvents:
     # without a start, nothing is before it: another log may have it, and if none has, the checker says so
     steps = MigrationSteps(log.path, log.kinds, started=not shows_start)
     for step in log.steps:
-        placed = steps.place(step, next(headers) if step.kind == "migration_bitmap_sync_start" else 0)
-        if placed is not None:
+        for placed in steps.place(step, next(headers) if step.kind == "migration_bitmap_sync_start" else 0):
             result.placed.append(placed)
     result.observed |= shown_by(log.kinds) - (set() if shows_start else set(MIGRATION_STATES.values()))
     add_losses(result, log.path, log.lost, "events were dropped, the trace's buffer was full")

@@ -23,6 +23,9 @@ _HINTS_ASKED_FOR = re.compile(r"\bfree-page-hint=(on|true|yes)\b")
 
 _HINT_EVENTS = frozenset({"host.hint", "guest.hint"})
 
+_NO_HINTS_WITH_POSTCOPY: Version = (6, 2, 0)
+"""From fd51e54fa1 on, hints are not asked for if the migration may switch to post-copy."""
+
 # when QEMU learned what: setting or guard, its value before that, the first version with it
 _SINCE: tuple[tuple[Version, Mapping[str, str]], ...] = (
     ((4, 1, 0), {"dirty-log": "get-and-clear"}),  # KVM manual protection: 002cad6b16
@@ -33,9 +36,8 @@ _GUARDS_SINCE: tuple[tuple[Version, tuple[str, ...]], ...] = (
     ((4, 0, 0), ("stop-before-sync",)),  # c13c4153f7
     ((4, 1, 0), ("fresh-bitmap",)),  # 40c4d4a835
     ((5, 1, 0), ("start-only-when-requested", "done-on-cleanup")),  # 20a4da0f23, dd8eeb9671
+    (_NO_HINTS_WITH_POSTCOPY, ("no-hints-with-postcopy",)),
 )
-_NO_HINTS_WITH_POSTCOPY: Version = (6, 2, 0)
-"""From fd51e54fa1 on, hints are not asked for if the migration may switch to post-copy."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,11 @@ class Inferred:
     notes: tuple[str, ...]
 
 
-def infer(command: str, qmp: QmpLog | None, observed: Collection[str], steps: Collection[str] = ()) -> Inferred:
-    """From the source's command line ("" if there is none), its QMP session, the names of events that were seen, and the kinds of steps in its log."""
+def infer(command: str, qmp: QmpLog | None, observed: Collection[str], steps: Collection[str] = (), switches: bool = False) -> Inferred:
+    """From the source's command line ("" if there is none), its QMP session, the names of events that were seen, the kinds of steps in its log, and whether
+    one of them is the switch to post-copy."""
     version = qmp.version if qmp is not None else None
-    system, why = _system(command, qmp, observed)
+    system, why = ("postcopy", "it switches to post-copy") if switches else _system(command, qmp, observed)
     known = {setting.name: setting.values for setting in find_system(system).settings}
     guards = {guard.name for guard in find_system(system).guards}
     settings: dict[str, str] = {}

@@ -120,9 +120,9 @@ def _placed(numbered: Numbered, path: str, known: Known) -> Iterator[tuple[str, 
             continue
         collector.log = QemuLog(path)
         for step in log.steps:
-            placed = steps.place(step)
-            sent = step.time if placed and placed.event.name == "migration.start" else sent
-            yield step.kind, placed
+            events = list(steps.place(step))
+            sent = step.time if any(placed.event.name == "migration.start" for placed in events) else sent
+            yield from ((step.kind, placed) for placed in events or (None,))
         for dirty in log.dirty:
             page, source = ((dirty.address >> PAGE_BITS, 1),), Source(path, dirty.line)
             is_seen = steps.started and dirty.address >> PAGE_BITS < known.pages

@@ -11,8 +11,9 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
 from itertools import islice
+from operator import or_
 
 from ...grammar import TraceInputError
 from .attempts import Window, add_streams, attempts, destinations_of_attempts
@@ -31,7 +32,7 @@ from .management import management_events
 from .one_migration import CommandLine, comparison_must_fit, must_be_of_one_guest, probes_must_match, qmp_must_match, stream_must_fit
 from .ordering import InOrder, Merged, Placed
 from .probes import ProbeLog, read_probes
-from .qemu import FLAG_XBZRLE, PAGE_BITS, QemuLog, read_qemu_log
+from .qemu import FLAG_COMPRESSED, FLAG_XBZRLE, PAGE_BITS, QemuLog, read_qemu_log
 from .qmp import QmpLog, read_qmp_log
 from .sends import BESIDES, Sends, besides, sends_of_attempt
 from .simple import read_simple_trace
@@ -116,7 +117,11 @@ def _read_file(record: _Record, path: str, kind: Kind) -> None:
         (record.guests if probes.is_guest else record.probes).append(probes)
         record.notes.append(f"{path}: {probes.other} lines of other events skipped")
     elif kind is Kind.STREAM:
-        record.streams.append(read_stream(path))
+        stream = read_stream(path)
+        if stream.has_places:
+            record.notes += stream.notes
+        else:
+            record.streams.append(stream)
     elif kind is Kind.QMP_LOG:
         qmp = read_qmp_log(path)
         if qmp.is_source and record.qmp is not None:
@@ -242,6 +247,8 @@ def _assemble(record: _Record, sends: Sequence[Sends], parts: list[HostEvents], 
     gaps = [part.gaps for part in parts if len(part.gaps)]
     placed = [part.placed for part in parts]
     open_end = _open_end(record, Merged(placed))
+    last = {one.event.name: one.order[0] for one in Merged(placed).kept()}
+    switches = last.get("migration.postcopy", 0) > last.get("migration.start", 0)
     end = record.source.last if record.source is not None and open_end else None
     merged = Merged([*placed, *(pages for part in parts for pages in part.pages)], gaps, _SAID_ALWAYS, end=end)
     left_out = sum(not is_kept for _, is_kept in merged.told()) if gaps else 0
@@ -250,21 +257,25 @@ def _assemble(record: _Record, sends: Sequence[Sends], parts: list[HostEvents], 
     pages = _widened(record, (one.event for one in Merged(placed, gaps, _SAID_ALWAYS, end=end).kept()), pages)
     observed = set().union(*(part.observed for part in parts))
     steps = record.source.kinds if record.source is not None else set()
-    inferred = infer(record.command.text, record.qmp, observed, steps)
-    closing: list[Event] = []
+    inferred = infer(record.command.text, record.qmp, observed, steps, switches)
+    compared: list[Event] = []
     later = open_end or ("a snapshot" if takes_snapshot(record.qmp) else "")
     if later and record.comparisons:
         notes.append(f"not used, as they compare what came later: {', '.join(record.comparisons)}")
     for path in record.comparisons if not later else ():
         observed |= {"memory.differs", "memory.compared"}
-        closing += _compared(record, sends, path, pages, addresses)
+        compared += _compared(record, sends, path, pages, addresses)
     for part in parts:
         notes += part.notes
     notes += inferred.notes
     if addresses.doubt and (record.guests or record.probes or record.comparisons):
         notes.append(f"{addresses.doubt}: the guest's addresses are taken for places in its RAM block")
     header = Header(pages, PAGE_SIZE, CHUNK_PAGES, inferred.system, inferred.settings, inferred.without, tuple(sorted(observed)), unfinished=open_end)
-    merged = replace(merged, closing=closing)
+    if switches and "migration.complete" in last:  # with the end of post-copy the pages are the destination's own
+        before = [Placed((last["migration.complete"], -1, float(number)), event) for number, event in enumerate(compared)]
+        merged = replace(merged, sources=[*merged.sources, before])
+    else:
+        merged = replace(merged, closing=compared)
     few = HeldEvents(islice(merged, HELD + 1))
     return Trace(header, few if len(few) <= HELD else merged, notes)
 
@@ -317,7 +328,8 @@ def _all_sends(record: _Record, windows: list[Window]) -> list[Sends]:
     if record.source is None and not received:
         return []
     found = [sends_of_attempt(record.source, received.get(i), record.probes, window) for i, window in enumerate(windows)]
-    used = {"multifd": any(stream.multifd for stream in record.streams), "xbzrle": any(log.load_flags & FLAG_XBZRLE for log in received.values())}
+    flags = reduce(or_, (log.load_flags for log in received.values()), 0)
+    used = {"multifd": any(stream.multifd for stream in record.streams), "xbzrle": flags & FLAG_XBZRLE, "compress": flags & FLAG_COMPRESSED}
     set_by_qmp = record.qmp.capabilities if record.qmp is not None else {}
     for capability in BESIDES:
         if used[capability] or set_by_qmp.get(capability):

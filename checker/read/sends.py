@@ -75,14 +75,15 @@ BESIDES = {
     "multifd": "its channels are not read",
     # QEMU migration/ram.c, save_xbzrle_page: nothing is put on the stream for a page that is as it was sent last
     "xbzrle": "a page that is still as it was sent last is not sent again",
+    "compress": "threads of their own put compressed pages on the stream",  # up to QEMU 9.0
 }
-"""Capabilities by which pages reach the destination that no log shows."""
+"""Capabilities by which pages reach the destination that no log of the source shows."""
 
 
 def besides(found: Sends, capability: str) -> Sends:
-    """The same where one of :data:`BESIDES` is used: any page may have been sent besides."""
+    """The same where one of :data:`BESIDES` is used: any page may have been sent besides, and when is not known if the source does not show it."""
     note = f"{capability}: {BESIDES[capability]}, so pages may have been sent that no log shows"
-    sends = kept(send._replace(flags=send.flags - {"unreceived"}) for send in found.sends)
+    sends = kept(send._replace(flags=send.flags - {"unreceived"}) for send in found.sends if "unmatched" not in send.flags)
     return replace(found, sends=sends, notes=[*found.notes, note], complete=False)
 
 

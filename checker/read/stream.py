@@ -50,6 +50,8 @@ class Stream:
     """Pages sent after the switch to post-copy; they are not among ``loads``."""
     multifd: bool = False
     """Whether pages travel on multifd's channels too, which are streams of their own."""
+    has_places: bool = False
+    """Whether each page has a place of its own in the file (mapped-ram, QEMU 9.0): which were written, and when, is not to be seen."""
     complete: bool = False
     """Whether RAM was sent to its end."""
     notes: list[str] = field(default_factory=list)
@@ -120,6 +122,10 @@ def _section(state: _State) -> bool:
         reader.unpack(_INSTANCE)
         if state.names[number] != "ram" or kind == _FULL:
             return _stops_at(state, state.names[number], offset)
+        if "mapped-ram" in state.stream.capabilities:
+            state.stream.has_places = True
+            state.stream.notes.append(f"{state.stream.path}: mapped-ram: each page has its place in the file, so its order is not told: not read")
+            return False
         _pages(state)
     elif kind in (_PART, _LAST):
         (number,) = reader.unpack(_U32)
