@@ -102,8 +102,12 @@ def _columns(trace: Trace) -> tuple[Columns, Callable[[str], bool]] | None:
     events, is_hidden = (trace.events.events, trace.events.is_hidden) if isinstance(trace.events, Kept) else (trace.events, lambda name: False)
     if trace.header.pages_in_host_page > 1:
         return None
-    columns = events if isinstance(events, NativeFile) else EventColumns(events)
-    return (columns, is_hidden) if jit.is_available() and columns.is_long() else None
+    if not jit.is_available():
+        return None
+    if isinstance(events, NativeFile):
+        return (events, is_hidden) if events.is_long() else None
+    columns = EventColumns(events)
+    return (columns, is_hidden) if columns.is_long(trace.header.pages or 1) else None
 
 
 def _follow_columns(

@@ -13,6 +13,8 @@ from .. import jit
 from .events import Event, Source, with_plain_ids
 
 _EVENTS = 1 << 14
+_PAGES_OF_AN_EVENT = 1 << 12
+"""So many pages take as long as an event by itself, where all of them are looked at."""
 
 
 @dataclass
@@ -88,9 +90,9 @@ class EventColumns:
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)
 
-    def is_long(self) -> bool:
-        """Is it worth while to follow them as columns?"""
-        return next(islice(self.events, jit.worthwhile("events"), None), None) is not None
+    def is_long(self, pages: int) -> bool:
+        """Is it worth while to follow them, on so many pages, as columns?  An event that all pages learn of costs more the more there are."""
+        return next(islice(self.events, jit.worthwhile("events") // (1 + pages // _PAGES_OF_AN_EVENT), None), None) is not None
 
     def batches(self, detailed: Collection[str]) -> Iterable[EventBatch]:
         """The events, some at a time."""
