@@ -80,9 +80,9 @@ def _round(contents: Contents, number: int) -> Iterator[Line]:
     yield Line(101_500, "host", f"{_DEVICE}{{}}: id_read: (0x5501) id={identity:#x} status=1 cur={identity:#x}")
     yield Line(101_510, "host", f"{_DEVICE}{{}}: go_start: (0x5502) id={identity:#x} status=1 cur={identity:#x}")
     for index, page in enumerate(hinted):
-        time = 200_000 + index * step
-        yield Line(time, "guest", f"{_GUEST}{{}}: mm_page_alloc: page=(____ptrval____) pfn={page:#x} order=10 migratetype=0 gfp_flags=__GFP_NOWARN")
-        address = 0xFFFF888000000000 + page * _PAGE
+        time, frame = 200_000 + index * step, _frame(contents, page)
+        yield Line(time, "guest", f"{_GUEST}{{}}: mm_page_alloc: page=(____ptrval____) pfn={frame:#x} order=10 migratetype=0 gfp_flags=__GFP_NOWARN")
+        address = 0xFFFF888000000000 + frame * _PAGE
         yield Line(time + 1, "guest", f'{_GUEST}{{}}: add_in: (virtqueue_add_inbuf+0x0/0x58) vq="free_page_vq" data={address:#x} num=1')
         yield Line(time + 2000, "host", f"{_DEVICE}{{}}: hint_enter: (0x5503) addr={address:#x} len=0x400000")
         yield Line(time + 2001, "host", f"{_DEVICE}{{}}: hint_ndirty: (0x5504) ndirty={BLOCK if number == 1 else 0} start={page:#x} npages={BLOCK}")
@@ -93,7 +93,7 @@ def _round(contents: Contents, number: int) -> Iterator[Line]:
     yield Line(at + 1010, "host", f"{_DEVICE}{{}}: go_stop: (0x5506) id=0x0 status=2 cur={identity:#x}")
     for index in range(contents.dropped):
         page = hinted[index % len(hinted)] if hinted else 0
-        yield Line(at + 2000 + index * step, "host", f"{_DEVICE}{{}}: elem: (0x5507) in=1 out=0 status=3 gpa={page * _PAGE:#x}")
+        yield Line(at + 2000 + index * step, "host", f"{_DEVICE}{{}}: elem: (0x5507) in=1 out=0 status=3 gpa={_frame(contents, page) * _PAGE:#x}")
     at = 6_000_000
     yield Line(at, "guest", f"{_GUEST}{{}}: fph_return: (return_free_pages_to_mm+0x0/0xa0) num=0xffffffff")
     yield Line(at + 5, "guest", f"{_GUEST}{{}}: fph_return_ret: (virtio_balloon_queue_free_page_work+0x90/0xa0) n={len(hinted)}")
@@ -131,6 +131,11 @@ def _round(contents: Contents, number: int) -> Iterator[Line]:
         yield Line(at + index, "guest", f"{_GUEST}{{}}: mm_page_free: page=(____ptrval____) pfn={index:#x} order=0")
     if last:  # not all pages were sent, so it must not complete
         yield Line(13_000_000, "src", "2@{}:migrate_set_state new state cancelling")
+
+
+def _frame(contents: Contents, page: int) -> int:
+    """The guest's own number of a page of its RAM block: a pc has RAM behind 3 GiB only from 4 GiB on, if it has so much."""
+    return page + (1 << 18 if contents.mebibytes >= 3584 and page >= 3 << 18 else 0)
 
 
 @cache
