@@ -200,7 +200,7 @@ PAGES = 256
 
 
 @pytest.mark.parametrize(("unsaved", "verdict"), [((), "accept"), ((5,), "reject")])
-@pytest.mark.parametrize("told_by", ["qmp", "option"])
+@pytest.mark.parametrize("told_by", ["qmp", "log"])
 def test_logs_of_a_background_snapshot_are_checked_as_one(tmp_path: Path, unsaved: tuple[int, ...], verdict: str, told_by: str) -> None:
     """QEMU logs it as a migration, without syncs; the VM is stopped and started in between, and whenever somebody wants to."""
     pages = [page for page in range(PAGES) if page not in unsaved]
@@ -210,6 +210,14 @@ def test_logs_of_a_background_snapshot_are_checked_as_one(tmp_path: Path, unsave
     (tmp_path / "dst.log").write_text(LOADS.format(loads="".join(LOAD.format(page=page) for page in pages)))
     if told_by == "qmp":
         (tmp_path / "src.qmp.log").write_text(f"99.0 > {ASKED}\n")
-    report = check(tmp_path, system=None if told_by == "qmp" else "snapshot")
+    report = check(tmp_path)
     assert (report.configuration.system, report.verdict, report.completed) == (SNAPSHOT, verdict, True)
     assert [item.pages for item in report.findings] == [((page, 1),) for page in unsaved]
+
+
+def test_a_migration_whose_syncs_were_not_recorded_is_no_snapshot(tmp_path: Path) -> None:
+    """The VM may be paused and resumed in it as well, but it is stopped for the last time to finish the migration."""
+    (tmp_path / "src.cmdline").write_text("qemu-system-x86_64 -accel tcg -m 1M\n")
+    stop = "2@100.900000:vm_state_notify running 0 reason 7 (finish-migrate)\n"
+    (tmp_path / "src.log").write_text(LOG.format(saves=SAVE.format(page=5) + stop))
+    assert check(tmp_path).configuration.system.name == "precopy"

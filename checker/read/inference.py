@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from balloonproof.model.systems import find_system
 
-from .qemu import PAGE_BITS
+from .qemu import PAGE_BITS, QemuLog
 from .qmp import QmpLog, Version
 from .zero_pages import TIMED_SYNC
 
@@ -25,6 +25,9 @@ _HINT_EVENTS = frozenset({"host.hint", "guest.hint"})
 
 _NO_HINTS_WITH_POSTCOPY: Version = (6, 2, 0)
 """From fd51e54fa1 on, hints are not asked for if the migration may switch to post-copy."""
+
+SPECIAL = {"postcopy": "it switches to post-copy", "snapshot": "it is a background snapshot"}
+"""Systems that a migration may be of because of how it goes, and why."""
 
 # when QEMU learned what: setting or guard, its value before that, the first version with it
 _SINCE: tuple[tuple[Version, Mapping[str, str]], ...] = (
@@ -50,11 +53,11 @@ class Inferred:
     notes: tuple[str, ...]
 
 
-def infer(command: str, qmp: QmpLog | None, observed: Collection[str], steps: Collection[str] = (), switches: bool = False) -> Inferred:
-    """From the source's command line ("" if there is none), its QMP session, the names of events that were seen, the kinds of steps in its log, and whether
-    one of them is the switch to post-copy."""
+def infer(command: str, qmp: QmpLog | None, observed: Collection[str], steps: Collection[str] = (), special: str = "") -> Inferred:
+    """From the source's command line ("" if there is none), its QMP session, the names of events that were seen, the kinds of steps in its log, and what is
+    `special` about the migration, see :data:`SPECIAL`."""
     version = qmp.version if qmp is not None else None
-    system, why = ("postcopy", "it switches to post-copy") if switches else _system(command, qmp, observed)
+    system, why = (special, SPECIAL[special]) if special else _system(command, qmp, observed)
     known = {setting.name: setting.values for setting in find_system(system).settings}
     guards = {guard.name for guard in find_system(system).guards}
     settings: dict[str, str] = {}
@@ -76,9 +79,22 @@ def infer(command: str, qmp: QmpLog | None, observed: Collection[str], steps: Co
     return Inferred(system, settings, without, (f"checked as {chosen}: {'; '.join(reasons)}",))
 
 
-def takes_snapshot(qmp: QmpLog | None) -> bool:
-    """Is what QMP starts as a migration a background snapshot?"""
-    return qmp is not None and qmp.capabilities.get("background-snapshot", False)
+def takes_snapshot(qmp: QmpLog | None, source: QemuLog | None) -> bool:
+    """Is what is started as a migration a background snapshot: does QMP ask for one, or else does the VM stop and go on before it completes, without a sync?"""
+    if qmp is not None and "background-snapshot" in qmp.capabilities:
+        return qmp.capabilities["background-snapshot"]
+    if source is None or "migration_bitmap_sync_start" in source.kinds:
+        return False
+    went_on = False
+    for step in source.steps:
+        state, runs = step.fields.get("state"), "1" if step.fields.get("new_name") == "running" else step.fields.get("running", "0")
+        if state == "setup" or "finish-migrate" in (step.fields.get("new_name"), step.fields.get("reason_name")):
+            went_on = False
+        elif state == "completed":
+            return went_on
+        else:
+            went_on |= runs != "0"
+    return False
 
 
 def memory_pages(command: str) -> int | None:
@@ -88,8 +104,6 @@ def memory_pages(command: str) -> int | None:
 
 
 def _system(command: str, qmp: QmpLog | None, observed: Collection[str]) -> tuple[str, str]:
-    if takes_snapshot(qmp):
-        return "snapshot", "with the capability background-snapshot (QMP)"
     if _HINT_EVENTS & set(observed):
         return "hinting", "hints were recorded"
     if command and not _HINTS_ASKED_FOR.search(command):

@@ -248,6 +248,7 @@ def _assemble(record: _Record, sends: Sequence[Sends], parts: list[HostEvents], 
     placed = [part.placed for part in parts]
     open_end = _open_end(record, Merged(placed))
     last = {one.event.name: one.order[0] for one in Merged(placed).kept()}
+    is_snapshot = takes_snapshot(record.qmp, record.source)
     switches = last.get("migration.postcopy", 0) > last.get("migration.start", 0)
     end = record.source.last if record.source is not None and open_end else None
     merged = Merged([*placed, *(pages for part in parts for pages in part.pages)], gaps, _SAID_ALWAYS, end=end)
@@ -257,9 +258,9 @@ def _assemble(record: _Record, sends: Sequence[Sends], parts: list[HostEvents], 
     pages = _widened(record, (one.event for one in Merged(placed, gaps, _SAID_ALWAYS, end=end).kept()), pages)
     observed = set().union(*(part.observed for part in parts))
     steps = record.source.kinds if record.source is not None else set()
-    inferred = infer(record.command.text, record.qmp, observed, steps, switches)
+    inferred = infer(record.command.text, record.qmp, observed, steps, "postcopy" if switches else "snapshot" if is_snapshot else "")
     compared: list[Event] = []
-    later = open_end or ("a snapshot" if takes_snapshot(record.qmp) else "")
+    later = open_end or ("a snapshot" if is_snapshot else "")
     if later and record.comparisons:
         notes.append(f"not used, as they compare what came later: {', '.join(record.comparisons)}")
     for path in record.comparisons if not later else ():
