@@ -19,7 +19,9 @@ SYNC = "2@101.000200:migration_bitmap_sync_start \n2@101.000300:migration_bitmap
 SWITCH = "2@101.000{}:migrate_set_state new state postcopy-active\n"
 ENDING = "2@103.000000:migrate_set_state new state completed\n2@103.000100:savevm_state_cleanup \n"
 ORDERS = {"7.2": SWITCH.format("000") + STOP + SYNC, "10.0": STOP + "2@101.000150:migrate_set_state new state device\n" + SYNC + SWITCH.format("400")}
-"""Up to QEMU 9 the state is set before the VM stops, later after the last sync."""
+"""Up to QEMU 7.2 the state is set before the VM stops, later after the last sync."""
+PAUSED = "2@101.000100:runstate_set current_run_state 4 (paused) new_state 7 (finish-migrate)\n"
+ORDERS |= {"7.2, paused before": SWITCH.format("000") + PAUSED + SYNC, "7.2, no run states recorded": SWITCH.format("000") + SYNC}
 
 
 def record(folder: Path, switch: str, more: str = "", ending: str = ENDING, comparison: str | None = None) -> Path:

@@ -24,13 +24,13 @@ MIGRATION_STATES = {
     "postcopy-paused": "postcopy.lose-channel",
 }
 # which events every one of is known where a kind of line is logged at all
-_RUN_STATES = ("migration.stop-vm", "management.pause", "management.resume")
+_RUN_STATES = ("management.pause", "management.resume")
 _SHOWN_BY = {
     "migration_bitmap_sync_start": ("migration.sync-begin",),
     "migration_bitmap_sync_end": ("migration.sync-end",),
     "savevm_state_cleanup": ("migration.cleanup",),
     "vm_state_notify": _RUN_STATES,
-    "runstate_set": _RUN_STATES,
+    "runstate_set": ("migration.stop-vm", *_RUN_STATES),  # which is all there is to see of a VM that stands still already
 }
 _FINISH_MIGRATE = "finish-migrate"
 _UNSURE = frozenset({"unsure"})
@@ -77,14 +77,17 @@ class MigrationSteps:
         placed = self._place(step, last_header)
         if placed is not None:
             yield placed
-        if self._switching and self._synced:  # up to QEMU 7.2 the state is set before the last sync, later behind it (postcopy_start)
+        # up to QEMU 7.2 the state is set before the last sync, later behind it (postcopy_start)
+        if self._switching and (self._synced or self.state == "completed"):
             self._switching, self._switched = False, True
-            yield Placed((step.time, LOG_RANK, step.line + 0.5), Event(0, "migration.postcopy", (), {}, NO_FLAGS, Source(self.path, step.line)))
+            number = step.line + (0.5 if self._synced else -0.5)
+            yield Placed((step.time, LOG_RANK, number), Event(0, "migration.postcopy", (), {}, NO_FLAGS, Source(self.path, step.line)))
 
     def _place(self, step: Step, last_header: int) -> Placed | None:
         order = (step.time, LOG_RANK, float(step.line))
         name = ""
         arguments: dict[str, str | int] = {}
+        self._stopped |= _FINISH_MIGRATE in step.fields.values()
         if step.kind == "migrate_set_state":
             self.state = step.fields["state"]
             name = MIGRATION_STATES.get(self.state, "")
@@ -97,9 +100,8 @@ class MigrationSteps:
                 self._switching, name = not self._switched, "postcopy.recover" if self._switched else ""
         elif not self.started:
             return None
-        elif step.kind == self.run_state_kind:
+        elif step.kind == self.run_state_kind or _stops_a_vm_that_stands_still(step):
             name, arguments = _run_state_event(step)
-            self._stopped |= name == "migration.stop-vm"
         elif step.kind == "savevm_state_cleanup":
             name, arguments = "migration.cleanup", {"state": self.state} if self.state else {}
         elif step.kind == "migration_bitmap_sync_start":
@@ -164,13 +166,18 @@ def log_events(log: QemuLog, headers: Iterator[int]) -> HostEvents:
     return result
 
 
+def _stops_a_vm_that_stands_still(step: Step) -> bool:
+    """Does a migration stop a VM that was paused before?  Only its run state tells (QEMU vm_stop_force_state)."""
+    return step.kind == "runstate_set" and step.fields["old_name"] != "running" and step.fields["new_name"] == _FINISH_MIGRATE
+
+
 def _run_state_event(step: Step) -> tuple[str, dict[str, str | int]]:
-    """What becomes of the guest's CPUs; nothing if they were stopped before and stay so."""
+    """What becomes of the guest's CPUs; nothing if they were stopped before and stay so, unless the migration sees to that."""
     if step.kind == "vm_state_notify":
         running, reason = step.fields["running"] != "0", step.fields["reason_name"]
     else:
         running, reason = step.fields["new_name"] == "running", step.fields["new_name"]
-        if not running and step.fields["old_name"] != "running":
+        if not running and step.fields["old_name"] != "running" and not _stops_a_vm_that_stands_still(step):
             return "", {}
     stopped = "migration.stop-vm" if reason == _FINISH_MIGRATE else "management.pause"
     return "management.resume" if running else stopped, {"reason": reason}
