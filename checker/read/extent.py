@@ -15,6 +15,8 @@ from .qemu import QemuLog
 _UNDER_WAY = frozenset({"setup", "wait-unplug", "active", "pre-switchover", "device", "postcopy-active", "postcopy-paused", "postcopy-recover"})
 """States of a migration (MigrationStatus of QEMU's qapi/migration.json) of which another one must follow."""
 _BEGINS, _ENDS = "migration.start", frozenset({"migration.complete", "migration.cancel", "migration.fail"})
+TURNS = _ENDS | {_BEGINS, "migration.postcopy"}
+"""Events by which a migration begins, ends, or goes on in another way: a few in each."""
 
 BY_PROBES = frozenset({"migration.notify", "host.hint", "host.command"})
 """Events that uprobes in QEMU show."""

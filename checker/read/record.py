@@ -21,7 +21,7 @@ from .clocks import Alignment, probes_to_log, qmp_to_log, shifted
 from .comparison import read_comparison
 from .event_batches import HeldEvents
 from .events import GUEST_CLOCK, NO_ARGUMENTS, Event, Header, Source, Trace, merge_ranges
-from .extent import BY_PROBES, ends_early, is_under_way, unfinished, whole_probes
+from .extent import BY_PROBES, TURNS, ends_early, is_under_way, unfinished, whole_probes
 from .files import record_files
 from .guest import BY_GUEST_CLOCK, guest_events
 from .guest_addresses import GuestAddresses, guest_addresses
@@ -246,8 +246,9 @@ def _assemble(record: _Record, sends: Sequence[Sends], parts: list[HostEvents], 
     notes = record.notes
     gaps = [part.gaps for part in parts if len(part.gaps)]
     placed = [part.placed for part in parts]
-    open_end = _open_end(record, Merged(placed))
-    last = {one.event.name: one.order[0] for one in Merged(placed).kept()}
+    turns = [one for one in Merged(placed).kept() if one.event.name in TURNS]
+    open_end = _open_end(record, (one.event for one in turns))
+    last = {one.event.name: one.order[0] for one in turns}
     is_snapshot = takes_snapshot(record.qmp, record.source)
     switches = last.get("migration.postcopy", 0) > last.get("migration.start", 0)
     end = record.source.last if record.source is not None and open_end else None
